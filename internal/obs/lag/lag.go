@@ -1,0 +1,67 @@
+// Package lag tells Prometheus about offsets and consumer lag under the names
+// of kafka_exporter (github.com/danielqsj/kafka_exporter v1.9.0), so that its
+// dashboards, alert rules and autoscalers work with no exporter beside the
+// server. It asks as any Kafka client would (kadm), so it tells the same of an
+// embedded broker and of a cluster that somebody else runs.
+package lag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// snapshot is what one look at the cluster found.
+type snapshot struct {
+	meta       kadm.Metadata
+	start, end kadm.ListedOffsets
+	committed  kadm.FetchOffsetsResponses
+	members    map[string]int // of groups that could be described
+}
+
+// look asks the cluster for everything in six requests, whatever the number of
+// topics and groups. A part that one broker would not tell is left out, and the
+// error says so; the snapshot then holds the rest.
+func look(ctx context.Context, adm *kadm.Client) (snapshot, error) {
+	s := snapshot{members: map[string]int{}}
+	meta, err := adm.Metadata(ctx)
+	if err != nil {
+		return s, fmt.Errorf("metadata: %w", err)
+	}
+	s.meta = meta
+
+	var errs []error
+	note := func(what string, err error) {
+		// A cluster without topics or groups is no failure.
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if names := meta.Topics.Names(); len(names) > 0 {
+		s.start, err = adm.ListStartOffsets(ctx, names...)
+		note("start offsets", err)
+		s.end, err = adm.ListEndOffsets(ctx, names...)
+		note("end offsets", err)
+	}
+	listed, err := adm.ListGroups(ctx)
+	note("list groups", err)
+	groups := listed.Groups()
+	if len(groups) == 0 {
+		return s, errors.Join(errs...)
+	}
+	s.committed = adm.FetchManyOffsets(ctx, groups...)
+	described, err := adm.DescribeGroups(ctx, groups...)
+	note("describe groups", err)
+	for _, g := range described {
+		if g.Err == nil {
+			s.members[g.Group] = len(g.Members)
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// timeout bounds one look: a scrape that hangs is worse than one that fails.
+const timeout = 8 * time.Second
