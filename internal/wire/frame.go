@@ -1,0 +1,124 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// firstRead is how much memory a frame gets on the word of its length alone.
+// More is taken as bytes arrive, or when the connection has filled a frame of
+// that size before.
+const firstRead = 64 << 10
+
+// minFrame is the smallest request: key, version, correlation id.
+const minFrame = 2 + 2 + 4
+
+// Errors of frames and requests. They end the connection.
+var (
+	errFrameTooLong  = errors.New("frame is too long")
+	errFrameTooShort = errors.New("frame is shorter than a request header")
+	errUnknownKey    = errors.New("unknown API key")
+	errVersion       = errors.New("unsupported version")
+	errMalformed     = errors.New("malformed request")
+)
+
+// readLength reads a frame's length and refuses one outside [minFrame, limit].
+// io.EOF means that the client closed between frames.
+func readLength(r io.Reader, limit int) (int, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, err
+	}
+	n := int64(int32(binary.BigEndian.Uint32(head[:])))
+	switch {
+	case n < minFrame:
+		return 0, fmt.Errorf("%w: length %d, want at least %d", errFrameTooShort, n, minFrame)
+	case n > int64(limit):
+		return 0, fmt.Errorf("%w: length %d, socket.request.max.bytes is %d", errFrameTooLong, n, limit)
+	}
+	return int(n), nil
+}
+
+// readFrame reads n bytes. Memory grows by four as it fills, from
+// max(firstRead, trusted): a length that lies costs little. mem holds the result,
+// and nothing after an error.
+func readFrame(r io.Reader, n, trusted int, mem *memory) ([]byte, error) {
+	buf := make([]byte, min(n, max(firstRead, trusted)))
+	mem.hold(int64(len(buf)))
+	for have := 0; ; {
+		if _, err := io.ReadFull(r, buf[have:]); err != nil {
+			mem.hold(-int64(len(buf)))
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, fmt.Errorf("frame of %d bytes: %w", n, err)
+		}
+		have = len(buf)
+		if have == n {
+			return buf, nil
+		}
+		grown := make([]byte, min(n, 4*have))
+		mem.hold(int64(len(grown) - have))
+		copy(grown, buf)
+		buf = grown
+	}
+}
+
+// header is a request header (v1 and v2; v0 was only ever used by a key that is
+// not served).
+type header struct {
+	key, version  int16
+	correlationID int32
+	clientID      string
+}
+
+// parseHead reads what every request starts with.
+func parseHead(frame []byte) header {
+	return header{
+		key:           int16(binary.BigEndian.Uint16(frame)),
+		version:       int16(binary.BigEndian.Uint16(frame[2:])),
+		correlationID: int32(binary.BigEndian.Uint32(frame[4:])),
+	}
+}
+
+// decode reads the rest of the header and the body of a request whose key and
+// version are known. Nothing may follow the body. The result's byte slices
+// point into frame.
+func decode(h *header, frame []byte) (kmsg.Request, error) {
+	req := kmsg.RequestForKey(h.key)
+	req.SetVersion(h.version)
+	c := cursor{rest: frame[minFrame:]}
+	h.clientID = string(c.nullableString())
+	if req.IsFlexible() {
+		c.tags(nil, h.version)
+	}
+	if c.err != nil {
+		return nil, fmt.Errorf("%w: header: %w", errMalformed, c.err)
+	}
+	if err := checkBody(h.key, h.version, c.rest); err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	if err := req.ReadFrom(c.rest); err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return req, nil
+}
+
+// appendReply appends a whole response frame. ApiVersions keeps response header
+// v0, without the tag byte, in every version (KIP-511): a client must be able to
+// read it before it knows what the server speaks.
+func appendReply(b []byte, correlationID int32, resp kmsg.Response) []byte {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(correlationID))
+	if resp.IsFlexible() && resp.Key() != keyApiVersions {
+		b = append(b, 0) // no tagged fields
+	}
+	b = resp.AppendTo(b)
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
+}

@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Reply is what a handler returns for a request: an answer, the promise of one,
+// none, or the end of the connection. Make it with answer, later, noAnswer or
+// hangUp.
+type Reply struct {
+	p *Pending
+}
+
+// Pending is an answer that is yet to come. One of its methods is called exactly
+// once, from any goroutine; none of them blocks.
+type Pending struct {
+	done  chan struct{} // closed when the outcome below is set
+	taken atomic.Bool
+	outcome
+}
+
+// outcome is one of: an answer, none (both nil), the end of the connection.
+type outcome struct {
+	resp kmsg.Response
+	fail error
+}
+
+// closed is the done of replies that were complete when they were made.
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// answer is a reply that is ready.
+func answer(resp kmsg.Response) Reply {
+	return Reply{&Pending{done: closed, outcome: outcome{resp: resp}}}
+}
+
+// noAnswer tells that the client expects nothing: produce with acks=0.
+func noAnswer() Reply { return Reply{&Pending{done: closed}} }
+
+// hangUp closes the connection after the answers that come before this one.
+func hangUp(why error) Reply {
+	return Reply{&Pending{done: closed, outcome: outcome{fail: why}}}
+}
+
+// later is a reply that somebody completes by the Pending.
+func later() (*Pending, Reply) {
+	p := &Pending{done: make(chan struct{})}
+	return p, Reply{p}
+}
+
+func (p *Pending) complete(o outcome) {
+	if p.taken.Swap(true) {
+		panic("wire: a request was answered twice")
+	}
+	p.outcome = o
+	close(p.done)
+}
+
+// Answer sends resp, in its turn. The caller does not touch resp again.
+func (p *Pending) Answer(resp kmsg.Response) { p.complete(outcome{resp: resp}) }
+
+// NoAnswer sends nothing: produce with acks=0.
+func (p *Pending) NoAnswer() { p.complete(outcome{}) }
+
+// HangUp closes the connection after the answers before this one; why goes to
+// the log.
+func (p *Pending) HangUp(why error) { p.complete(outcome{fail: why}) }

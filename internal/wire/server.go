@@ -1,0 +1,181 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Defaults of Config, which are Kafka's where Kafka has the setting.
+const (
+	DefaultMaxRequestBytes  = 100 << 20
+	DefaultIdleTimeout      = 10 * time.Minute
+	DefaultMaxInFlight      = 256
+	DefaultMaxInFlightBytes = 32 << 20
+	DefaultMemory           = 256 << 20
+)
+
+// Config says how to serve. Zero values mean the defaults.
+type Config struct {
+	// Listeners are the doors, at least one. The first is where a client that came
+	// through none (a tool inside the process) would be sent.
+	Listeners []*Listener
+	// Node is the broker's identity.
+	Node Node
+	// Log gets one line per connection that had to be closed.
+	Log *slog.Logger
+	// MaxRequestBytes is socket.request.max.bytes: a longer frame closes its
+	// connection before any memory is taken for it.
+	MaxRequestBytes int
+	// IdleTimeout is connections.max.idle.ms. Less than ten minutes breaks clients
+	// that produce seldom.
+	IdleTimeout time.Duration
+	// MaxInFlight and MaxInFlightBytes bound one connection's requests that are not
+	// answered yet; at a bound its socket is not read. One request is always let
+	// in, however large.
+	MaxInFlight      int
+	MaxInFlightBytes int64
+	// Memory is queued.max.request.bytes: the frames of all connections together.
+	Memory int64
+}
+
+// Server accepts connections and serves the Kafka protocol on them.
+type Server struct {
+	cfg    Config
+	api    *api
+	log    *slog.Logger
+	memory memory
+	hard   context.Context // ends when connections are cut off
+	kill   context.CancelFunc
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	lastID  uint64
+	stopped bool
+	serving sync.WaitGroup // accept loops and connections
+}
+
+// NewServer returns a server that is not yet accepting.
+func NewServer(cfg Config) (*Server, error) {
+	if len(cfg.Listeners) == 0 {
+		return nil, errors.New("wire: no listener; give at least one, such as PLAINTEXT on 127.0.0.1:9092")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.MaxRequestBytes = orDefault(cfg.MaxRequestBytes, DefaultMaxRequestBytes)
+	cfg.IdleTimeout = orDefault(cfg.IdleTimeout, DefaultIdleTimeout)
+	cfg.MaxInFlight = orDefault(cfg.MaxInFlight, DefaultMaxInFlight)
+	cfg.MaxInFlightBytes = orDefault(cfg.MaxInFlightBytes, DefaultMaxInFlightBytes)
+	cfg.Memory = orDefault(cfg.Memory, DefaultMemory)
+	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}}
+	s.hard, s.kill = context.WithCancel(context.Background())
+	s.api = &api{node: cfg.Node, served: servedVersions(), log: cfg.Log}
+	return s, nil
+}
+
+func orDefault[T int | int64 | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Start begins to accept on every listener, and returns.
+func (s *Server) Start() {
+	for _, l := range s.cfg.Listeners {
+		s.serving.Go(func() { s.accept(l) })
+	}
+}
+
+// accept takes connections until the listener is closed.
+func (s *Server) accept(l *Listener) {
+	const longest = time.Second
+	var pause time.Duration
+	for {
+		nc, err := l.Net.Accept()
+		if err == nil {
+			pause = 0
+			s.serve(nc, l)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) || s.hard.Err() != nil {
+			return
+		}
+		// Out of descriptors, most often: those who are connected go on, and some
+		// of them will leave.
+		pause = min(max(2*pause, 5*time.Millisecond), longest)
+		s.log.Error("cannot accept a connection, trying again", "listener", l.Name, "in", pause, "err", err)
+		select {
+		case <-time.After(pause):
+		case <-s.hard.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) serve(nc net.Conn, l *Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		nc.Close()
+		return
+	}
+	s.lastID++
+	c := newConn(s, nc, l, s.lastID)
+	s.conns[c] = struct{}{}
+	s.serving.Go(func() {
+		c.run()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+	})
+}
+
+// Connections is the number of connections that are open.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Stop closes the listeners, reads nothing more, and sends the answers of what
+// was read; waits that would last (fetches, joins) end at once. What is not
+// answered when ctx ends is cut off, and the error says how many connections
+// that were. Stop may be called twice.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	for c := range s.conns {
+		c.drain()
+	}
+	s.mu.Unlock()
+	for _, l := range s.cfg.Listeners {
+		l.Net.Close()
+	}
+	done := make(chan struct{})
+	go func() { s.serving.Wait(); close(done) }()
+	select {
+	case <-done:
+		s.kill()
+		return nil
+	case <-ctx.Done():
+	}
+	cut := s.cutOff()
+	return fmt.Errorf("stop: %d connections still had requests under way and were cut off: %w", cut, ctx.Err())
+}
+
+// cutOff closes what is still open.
+func (s *Server) cutOff() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kill()
+	for c := range s.conns {
+		c.nc.Close()
+	}
+	return len(s.conns)
+}
