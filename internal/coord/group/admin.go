@@ -1,0 +1,120 @@
+package group
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// describe shows one group. One that is not there is Dead; from v6 on that is
+// an error, too (KIP-1043).
+func (c *Coordinator) describe(e Describe) {
+	res := kmsg.NewDescribeGroupsResponseGroup()
+	res.Group = e.Group
+	g := c.groups[e.Group]
+	switch {
+	case e.Group == "":
+		res.ErrorCode = kerr.InvalidGroupID.Code
+	case g == nil:
+		res.State = Dead.String()
+		if e.Version >= 6 {
+			res.ErrorCode = kerr.GroupIDNotFound.Code
+			res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
+		}
+	default:
+		res.State = g.state.String()
+		res.ProtocolType = g.protocolType
+		if g.state == Stable {
+			res.Protocol = g.protocol
+		}
+		for _, m := range g.members {
+			dm := kmsg.NewDescribeGroupsResponseGroupMember()
+			dm.MemberID, dm.InstanceID = m.id, m.instance
+			dm.ClientID, dm.ClientHost = m.clientID, m.clientHost
+			// Between generations metadata and assignments do not belong together.
+			if g.state == Stable {
+				dm.ProtocolMetadata = m.metadata(g.protocol)
+				dm.MemberAssignment = m.assignment
+			}
+			res.Members = append(res.Members, dm)
+		}
+	}
+	c.whenShown(g, func(err error) {
+		if err != nil {
+			res = kmsg.NewDescribeGroupsResponseGroup()
+			res.Group = e.Group
+			res.ErrorCode = codeOf(err)
+		}
+		c.reply(e.Token, res)
+	})
+}
+
+// classicType is the type of these groups where groups are listed (KIP-848).
+const classicType = "classic"
+
+// list names the groups.
+func (c *Coordinator) list(e List) {
+	res := []kmsg.ListGroupsResponseGroup{}
+	in := func(filter []string, s string) bool {
+		return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool { return strings.EqualFold(strings.TrimSpace(f), s) })
+	}
+	if in(e.Types, classicType) {
+		for _, g := range c.sortedGroups() {
+			if !in(e.States, g.state.String()) {
+				continue
+			}
+			lg := kmsg.NewListGroupsResponseGroup()
+			lg.Group = g.id
+			lg.ProtocolType = g.protocolType
+			lg.GroupState = g.state.String()
+			lg.GroupType = classicType
+			res = append(res, lg)
+		}
+	}
+	c.whenShown(nil, func(err error) {
+		if err != nil {
+			// What is shown cannot be told from what was lost; an empty list would be
+			// a lie.
+			c.reply(e.Token, ListFailed(codeOf(err)))
+			return
+		}
+		c.reply(e.Token, res)
+	})
+}
+
+// ListFailed answers a List with an error code instead of groups.
+type ListFailed int16
+
+// deleteGroup removes an empty group.
+func (c *Coordinator) deleteGroup(e DeleteGroup) {
+	g := c.groups[e.Group]
+	switch {
+	case g == nil:
+		c.whenShown(nil, func(err error) {
+			code := kerr.GroupIDNotFound.Code
+			if err != nil {
+				code = codeOf(err)
+			}
+			c.reply(e.Token, code)
+		})
+	case g.state != Empty:
+		c.reply(e.Token, kerr.NonEmptyGroup.Code)
+	default:
+		c.bury(g, func(err error) { c.reply(e.Token, codeOf(err)) })
+	}
+}
+
+// bury deletes a group with all it has.
+func (c *Coordinator) bury(g *group, done func(error)) {
+	var records []Record
+	g.sortedOffsets(func(topic string, p int32, _ offset) {
+		records = append(records, offsetRecord(g.id, topic, p, nil))
+	})
+	records = append(records, g.tombstone())
+	c.write(g, records, func() {
+		delete(c.groups, g.id)
+		c.touch(g)
+	}, done)
+}

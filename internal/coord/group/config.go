@@ -1,0 +1,49 @@
+package group
+
+import "time"
+
+// Config are the broker's settings of classic groups. Kafka's name of each in
+// its comment.
+type Config struct {
+	// MinSessionTimeout and MaxSessionTimeout bound what a member may ask for;
+	// outside of them a join answers INVALID_SESSION_TIMEOUT.
+	// group.min.session.timeout.ms, group.max.session.timeout.ms.
+	MinSessionTimeout, MaxSessionTimeout time.Duration
+	// InitialRebalanceDelay is how long the first rebalance of an empty group
+	// waits for more members; each new one extends it, up to the rebalance
+	// timeout. group.initial.rebalance.delay.ms.
+	InitialRebalanceDelay time.Duration
+	// MaxSize is how many members a group may have. group.max.size.
+	MaxSize int
+	// OffsetMetadataMaxSize bounds the metadata string of a commit, in bytes.
+	// offset.metadata.max.bytes.
+	OffsetMetadataMaxSize int
+	// OffsetsRetention is how long offsets are kept: counted from when the group
+	// became empty, or from the commit for groups without members of their own
+	// and for topics that nobody in the group reads any more.
+	// offsets.retention.minutes.
+	OffsetsRetention time.Duration
+	// OffsetsRetentionCheckInterval is how often expired offsets are looked for.
+	// offsets.retention.check.interval.ms.
+	OffsetsRetentionCheckInterval time.Duration
+	// NewMemberJoinTimeout ends the join of a new member that takes this long:
+	// it may have gone without anybody noticing. Kafka has 5 minutes, fixed.
+	NewMemberJoinTimeout time.Duration
+	// NewID makes member ids unique: it is called once per new member and must
+	// never give the same text twice, also after a restart.
+	NewID func() string
+}
+
+// DefaultConfig is Kafka's defaults. NewID is left to the caller.
+func DefaultConfig() Config {
+	return Config{
+		MinSessionTimeout:             6 * time.Second,
+		MaxSessionTimeout:             30 * time.Minute,
+		InitialRebalanceDelay:         3 * time.Second,
+		MaxSize:                       1<<31 - 1,
+		OffsetMetadataMaxSize:         4096,
+		OffsetsRetention:              7 * 24 * time.Hour,
+		OffsetsRetentionCheckInterval: 10 * time.Minute,
+		NewMemberJoinTimeout:          5 * time.Minute,
+	}
+}

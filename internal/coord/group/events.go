@@ -1,0 +1,213 @@
+package group
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Token is the caller's handle of a request; it comes back in the Reply.
+type Token any
+
+// Event is what goes into Step: a request, or news about the log or the time.
+type Event interface{ event() }
+
+// Client says who sent a join: describes show it.
+type Client struct{ ID, Host string }
+
+// Join is a JoinGroup request. Answer: *kmsg.JoinGroupResponse, when the
+// rebalance that it takes part in is through.
+type Join struct {
+	Token  Token
+	Client Client
+	Req    *kmsg.JoinGroupRequest
+}
+
+// Sync is a SyncGroup request. Answer: *kmsg.SyncGroupResponse, when the
+// leader's assignment is durable.
+type Sync struct {
+	Token Token
+	Req   *kmsg.SyncGroupRequest
+}
+
+// Heartbeat is a Heartbeat request. Answer: *kmsg.HeartbeatResponse.
+type Heartbeat struct {
+	Token Token
+	Req   *kmsg.HeartbeatRequest
+}
+
+// Leave is a LeaveGroup request. Answer: *kmsg.LeaveGroupResponse.
+type Leave struct {
+	Token Token
+	Req   *kmsg.LeaveGroupRequest
+}
+
+// Commit stores offsets. Answer: CommitAnswer, when they are durable.
+type Commit struct {
+	Token      Token
+	Group      string
+	MemberID   string
+	InstanceID *string
+	Generation int32 // -1: a consumer or an admin without membership
+	// Version is the version of the OffsetCommit request: older ones know fewer
+	// errors.
+	Version int16
+	// RetentionMillis is how long the offsets shall be kept (requests v2 to v4);
+	// -1 means the broker's setting.
+	RetentionMillis int64
+	Offsets         []CommitOffset
+}
+
+// CommitOffset is one partition's offset to store.
+type CommitOffset struct {
+	Topic     string
+	TopicID   [16]byte // zero when the caller does not know it
+	Partition int32
+	Offset    int64
+	// LeaderEpoch of the last record consumed, -1 when not known.
+	LeaderEpoch int32
+	Metadata    string
+}
+
+// CommitAnswer has an error code for each of the Commit's Offsets.
+type CommitAnswer struct{ Codes []int16 }
+
+// FetchOffsets asks for committed offsets. Answer: FetchAnswer.
+type FetchOffsets struct {
+	Token Token
+	Group string
+	// All asks for every offset of the group, instead of those in Topics.
+	All    bool
+	Topics []TopicPartitions
+}
+
+// TopicPartitions names partitions of a topic.
+type TopicPartitions struct {
+	Topic      string
+	Partitions []int32
+}
+
+// FetchAnswer has every partition that was asked for, in that order; with All,
+// the group's, sorted. Code is the request's own error, 0 as a rule: an unknown
+// group has no offsets, and that is no error.
+type FetchAnswer struct {
+	Code   int16
+	Topics []FetchedTopic
+}
+
+// FetchedTopic is a topic of a FetchAnswer.
+type FetchedTopic struct {
+	Topic      string
+	Partitions []FetchedOffset
+}
+
+// FetchedOffset is a committed offset; Offset is -1 when there is none.
+type FetchedOffset struct {
+	Partition   int32
+	Offset      int64
+	LeaderEpoch int32
+	Metadata    string
+	Code        int16
+}
+
+// Describe asks for one group. Answer: kmsg.DescribeGroupsResponseGroup.
+type Describe struct {
+	Token   Token
+	Group   string
+	Version int16 // of the DescribeGroups request
+}
+
+// List asks for the groups in any of States and of any of Types (both without
+// regard to case; empty means all). Answer: []kmsg.ListGroupsResponseGroup,
+// sorted by group id.
+type List struct {
+	Token         Token
+	States, Types []string
+}
+
+// DeleteGroup removes an empty group with its offsets. Answer: int16, the error
+// code, when it is durable.
+type DeleteGroup struct {
+	Token Token
+	Group string
+}
+
+// DeleteOffsets removes offsets of a group. Answer: DeleteOffsetsAnswer, when
+// it is durable.
+type DeleteOffsets struct {
+	Token  Token
+	Group  string
+	Topics []TopicPartitions
+}
+
+// DeleteOffsetsAnswer has the request's own error code, or one per partition in
+// the order asked.
+type DeleteOffsetsAnswer struct {
+	Code  int16
+	Codes [][]int16
+}
+
+// TopicGone says that a topic was deleted: its offsets go, too, in every group.
+// ID is the deleted topic's; offsets that were committed for another topic of
+// that name stay. It has no answer.
+type TopicGone struct {
+	Topic string
+	ID    [16]byte
+}
+
+// Appended reports what became of a Write: nil when it is in the log (but not
+// yet durable), else why it was refused.
+type Appended struct {
+	ID  uint64
+	Err error
+}
+
+// Durable reports that the Writes up to ID are on disk, or that the flush
+// failed for good.
+type Durable struct {
+	ID  uint64
+	Err error
+}
+
+// Tick tells the time.
+type Tick struct{}
+
+func (Join) event()          {}
+func (Sync) event()          {}
+func (Heartbeat) event()     {}
+func (Leave) event()         {}
+func (Commit) event()        {}
+func (FetchOffsets) event()  {}
+func (Describe) event()      {}
+func (List) event()          {}
+func (DeleteGroup) event()   {}
+func (DeleteOffsets) event() {}
+func (TopicGone) event()     {}
+func (Appended) event()      {}
+func (Durable) event()       {}
+func (Tick) event()          {}
+
+// Effects is what a Step asks of its caller; see the package comment.
+type Effects struct {
+	Writes  []Write
+	Replies []Reply
+	Notes   []Note
+}
+
+// Write is records to append to the log, all or none. IDs rise.
+type Write struct {
+	ID      uint64
+	Records []Record
+}
+
+// Record is one record of __consumer_offsets in Kafka's encoding; a nil Value
+// is a tombstone.
+type Record struct{ Key, Value []byte }
+
+// Reply answers a request; the type of Answer is told at the request's event.
+type Reply struct {
+	Token  Token
+	Answer any
+}
+
+// Note is something an operator may want to read in the log: why a group
+// rebalances, who was removed.
+type Note struct{ Group, Text string }

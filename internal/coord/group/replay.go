@@ -1,0 +1,85 @@
+package group
+
+import "time"
+
+// Replayed counts what a replay met.
+type Replayed struct {
+	Offsets, Groups, Tombstones int
+	// Skipped are records of kinds or versions that are not known here: other
+	// group protocols, newer brokers.
+	Skipped int
+}
+
+// Replay takes in one record of the log, oldest first, before the first Step.
+// It keeps no reference to the record's bytes. An error means that the record
+// cannot be decoded; the coordinator is as before.
+func (c *Coordinator) Replay(r Record, n *Replayed) error {
+	e, ok, err := decode(r)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		n.Skipped++
+	case e.offsetKey != nil && e.offsetValue == nil:
+		n.Tombstones++
+		if g := c.groups[e.offsetKey.Group]; g != nil {
+			g.removeOffset(e.offsetKey.Topic, e.offsetKey.Partition)
+		}
+	case e.offsetKey != nil:
+		n.Offsets++
+		g := c.groups[e.offsetKey.Group]
+		if g == nil {
+			g = newGroup(e.offsetKey.Group, time.Time{})
+			g.persisted = true
+			c.groups[g.id] = g
+		}
+		g.setOffset(e.offsetKey.Topic, e.offsetKey.Partition, offsetOf(e.offsetValue))
+	case e.groupValue == nil:
+		n.Tombstones++
+		// Its offsets have tombstones of their own, which compaction may have taken
+		// already.
+		delete(c.groups, e.groupKey.Group)
+	default:
+		n.Groups++
+		g := groupOf(e.groupKey.Group, e.groupValue)
+		if old := c.groups[g.id]; old != nil {
+			g.offsets = old.offsets
+		}
+		c.groups[g.id] = g
+	}
+	return nil
+}
+
+// Loaded ends the replay: from now on members are expected to be heard of. The
+// Effects are to be carried out as those of a Step. keep says whether an offset
+// is still of use: its topic exists, with that id (zero: not known); nil keeps
+// all. Others are forgotten: a topic may be deleted just before a broker dies.
+func (c *Coordinator) Loaded(now time.Time, keep func(topic string, id [16]byte) bool) Effects {
+	c.now = now
+	c.out = Effects{}
+	c.retentionAt = now.Add(c.cfg.OffsetsRetentionCheckInterval)
+	for _, g := range c.sortedGroups() {
+		c.touch(g)
+		for _, m := range g.members {
+			m.alive(now, m.session)
+		}
+		if len(g.members) > c.cfg.MaxSize {
+			c.rebalance(g, "the group has more members than group.max.size now allows")
+		}
+		var gone []TopicPartitions
+		g.sortedOffsets(func(topic string, p int32, o offset) {
+			if keep == nil || keep(topic, o.topicID) {
+				return
+			}
+			gone = append(gone, TopicPartitions{topic, []int32{p}})
+		})
+		if len(gone) > 0 {
+			c.note(g, "%d offsets of topics that are gone are forgotten", len(gone))
+			c.forget(g, gone, func(error) {})
+		}
+	}
+	c.settle()
+	out := c.out
+	c.out = Effects{}
+	return out
+}
