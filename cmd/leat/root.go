@@ -73,6 +73,8 @@ Exit codes: 0 done, 1 failed (the command, or any one of its items), 2 called wr
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.topicCommand(),
+		a.produceCommand(),
+		a.consumeCommand(),
 		a.versionCommand(),
 	}
 }
