@@ -127,21 +127,18 @@ func (g *group) add(m *member) {
 	delete(g.pending, m.id)
 }
 
-// remove takes a member or a pending member id out. Its waiting requests are
-// the caller's to answer before that.
-func (g *group) remove(id string) {
-	delete(g.pending, id)
-	delete(g.unsynced, id)
-	m := g.byID[id]
-	if m == nil {
-		return
+// remove takes members out. Their waiting requests are the caller's to answer
+// before that.
+func (g *group) remove(ms []*member) {
+	for _, m := range ms {
+		delete(g.unsynced, m.id)
+		delete(g.byID, m.id)
+		if m.instance != nil {
+			delete(g.statics, *m.instance)
+		}
 	}
-	delete(g.byID, id)
-	g.members = slices.DeleteFunc(g.members, func(o *member) bool { return o == m })
-	if m.instance != nil && g.statics[*m.instance] == m {
-		delete(g.statics, *m.instance)
-	}
-	if g.leader == id {
+	g.members = slices.DeleteFunc(g.members, func(m *member) bool { return g.byID[m.id] == nil })
+	if g.byID[g.leader] == nil {
 		g.leader = ""
 		if len(g.members) > 0 {
 			g.leader = g.members[0].id
@@ -166,9 +163,10 @@ func (g *group) check(id string, instance *string) *kerr.Error {
 	return nil
 }
 
-// rebalanceTimeout is the longest of the members'.
+// rebalanceTimeout is the longest of the members', and long enough that a
+// group that waits for nothing else does not keep the machine busy.
 func (g *group) rebalanceTimeout() time.Duration {
-	var d time.Duration
+	d := 100 * time.Millisecond
 	for _, m := range g.members {
 		d = max(d, m.rebalance)
 	}
@@ -213,16 +211,22 @@ func (g *group) allKnow(protocol string) bool {
 // selectProtocol lets every member vote for the first of its protocols that all
 // of them know. Most votes win; among equals, the choice of the older member.
 func (g *group) selectProtocol() string {
-	votes := make(map[string]int)
-	best := ""
+	knownTo := make(map[string]int)
 	for _, m := range g.members {
 		for _, p := range m.protocols {
-			if g.allKnow(p.name) {
+			knownTo[p.name]++
+		}
+	}
+	votes := make(map[string]int)
+	for _, m := range g.members {
+		for _, p := range m.protocols {
+			if knownTo[p.name] == len(g.members) {
 				votes[p.name]++
 				break
 			}
 		}
 	}
+	best := ""
 	for _, m := range g.members {
 		for _, p := range m.protocols {
 			if votes[p.name] > votes[best] {

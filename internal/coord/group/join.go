@@ -36,10 +36,9 @@ func (c *Coordinator) join(e Join) {
 	switch {
 	case !c.hasRoom(g, req):
 		if m := g.byID[req.MemberID]; m != nil {
-			c.drop(g, m)
-		} else {
-			g.remove(req.MemberID)
+			c.dropOne(g, m)
 		}
+		delete(g.pending, req.MemberID)
 		fail("", kerr.GroupMaxSizeReached)
 		c.maybeCompleteJoin(g)
 	case !g.supports(req.ProtocolType, protocols):

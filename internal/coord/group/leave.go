@@ -53,7 +53,7 @@ func (c *Coordinator) leaveOne(g *group, lm kmsg.LeaveGroupRequestMember) (strin
 		return "", kerr.UnknownMemberID
 	}
 	if _, ok := g.pending[lm.MemberID]; ok {
-		g.remove(lm.MemberID)
+		delete(g.pending, lm.MemberID)
 		c.touch(g)
 		return lm.MemberID, nil
 	}
@@ -64,6 +64,6 @@ func (c *Coordinator) leaveOne(g *group, lm kmsg.LeaveGroupRequestMember) (strin
 	if err := g.check(id, lm.InstanceID); err != nil {
 		return "", err
 	}
-	c.drop(g, g.byID[id])
+	c.dropOne(g, g.byID[id])
 	return id, nil
 }

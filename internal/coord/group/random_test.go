@@ -339,7 +339,11 @@ func (s *storm) answered(r Reply) {
 		}
 	case CommitAnswer:
 		if a.Codes[0] == 0 {
+			durable := s.everDurable()
 			for k, o := range q.offset {
+				if !durable[fmt.Sprint(k, "=", o)] {
+					s.t.Fatalf("%s=%d is acknowledged and not durable", k, o)
+				}
 				if s.offsets(s.log)[k] == o { // not deleted or overtaken since
 					s.acked[k] = o
 				}

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -63,12 +62,7 @@ func (c *Coordinator) joinTimeout(g *group) {
 func (c *Coordinator) completeJoin(g *group) {
 	c.touch(g)
 	g.joinAt = time.Time{}
-	for _, m := range slices.Clone(g.members) {
-		if m.joining == nil && m.instance == nil {
-			c.note(g, "member %s did not join in time and is removed", m.id)
-			c.drop(g, m)
-		}
-	}
+	c.drop(g, "did not join in time", func(m *member) bool { return m.joining == nil && m.instance == nil })
 	if len(g.members) > 0 && !g.electJoined() {
 		// All that is left are static members that may be restarting.
 		g.joinAt = c.now.Add(g.rebalanceTimeout())
@@ -103,28 +97,41 @@ func (c *Coordinator) syncTimeout(g *group) {
 	if len(g.unsynced) == 0 || g.state != CompletingRebalance && g.state != Stable {
 		return
 	}
-	for _, m := range slices.Clone(g.members) {
-		if g.unsynced[m.id] {
-			c.note(g, "member %s did not sync in time and is removed", m.id)
-			c.drop(g, m)
-		}
-	}
+	c.drop(g, "did not sync in time", func(m *member) bool { return g.unsynced[m.id] })
 	c.rebalance(g, "members did not sync in time")
 }
 
-// drop takes a member out. Whatever request of it waits is told that it is no
-// member any more; a client that is still there joins anew.
-func (c *Coordinator) drop(g *group, m *member) {
-	if w := m.joining; w != nil {
-		m.joining = nil
-		c.reply(w.token, joinError(w.version, "", kerr.UnknownMemberID))
+// drop takes out the members that out picks, for a reason that the log shall
+// show ("" for none), and says how many. Whatever request of theirs waits is told
+// that it is of no member any more; a client that is still there joins anew.
+func (c *Coordinator) drop(g *group, reason string, out func(*member) bool) int {
+	var dropped []*member
+	for _, m := range g.members {
+		if out(m) {
+			dropped = append(dropped, m)
+		}
 	}
-	if w := m.syncing; w != nil {
-		m.syncing = nil
-		c.reply(w.token, syncError(w.version, kerr.UnknownMemberID))
+	for _, m := range dropped {
+		if reason != "" {
+			c.note(g, "member %s %s and is removed", m.id, reason)
+		}
+		if w := m.joining; w != nil {
+			m.joining = nil
+			c.reply(w.token, joinError(w.version, "", kerr.UnknownMemberID))
+		}
+		if w := m.syncing; w != nil {
+			m.syncing = nil
+			c.reply(w.token, syncError(w.version, kerr.UnknownMemberID))
+		}
 	}
-	g.remove(m.id)
+	g.remove(dropped)
 	c.touch(g)
+	return len(dropped)
+}
+
+// dropOne takes one member out.
+func (c *Coordinator) dropOne(g *group, m *member) {
+	c.drop(g, "", func(o *member) bool { return o == m })
 }
 
 // afterRemoval goes on after members have left or expired.
@@ -154,19 +161,20 @@ func (c *Coordinator) expire(g *group) {
 			c.maybeCompleteJoin(g)
 		}
 	}
-	for _, m := range slices.Clone(g.members) {
-		if g.byID[m.id] != m || m.deadline.IsZero() || c.now.Before(m.deadline) {
-			continue
+	expired := func(m *member) bool {
+		if m.deadline.IsZero() || c.now.Before(m.deadline) {
+			return false
 		}
 		if !m.isNew && m.waits() {
 			// It is alive as far as anybody can tell: it waits for us. Its deadline is
 			// set again with the answer.
 			m.deadline = time.Time{}
-			continue
+			return false
 		}
-		c.note(g, "member %s was not heard of in time and is removed", m.id)
-		c.drop(g, m)
-		c.afterRemoval(g, "member "+m.id+" expired")
+		return true
+	}
+	if c.drop(g, "was not heard of in time", expired) > 0 {
+		c.afterRemoval(g, "members expired")
 	}
 }
 
