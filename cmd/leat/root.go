@@ -75,6 +75,7 @@ func (a *app) commands() []*cobra.Command {
 		a.topicCommand(),
 		a.produceCommand(),
 		a.consumeCommand(),
+		a.groupCommand(),
 		a.versionCommand(),
 	}
 }
