@@ -1,0 +1,143 @@
+package plog
+
+import (
+	"errors"
+
+	"github.com/leatdev/leat/internal/kafka"
+)
+
+// Stamp is a record's place in time: offset -1 when there is none.
+type Stamp struct {
+	Offset    int64
+	Timestamp int64 // ms since 1970
+	Epoch     int32 // leader epoch
+}
+
+var noStamp = Stamp{Offset: -1, Timestamp: -1, Epoch: -1}
+
+// openLimit bounds what a compressed batch may open to when records are looked at.
+const openLimit = 256 << 20
+
+// FirstAt returns the first record whose timestamp is ts or later and which
+// can be read (ListOffsets by time).
+func (l *Log) FirstAt(ts int64) (Stamp, error) {
+	from := l.start.Load()
+	l.mu.RLock()
+	segs := make([]segment, 0, len(l.segs))
+	for _, s := range l.segs {
+		if s.maxTS >= ts && s.next > from {
+			segs = append(segs, *s)
+		}
+	}
+	l.mu.RUnlock()
+	for i := range segs {
+		st, err := l.firstAtIn(&segs[i], ts, from)
+		if errors.Is(err, errMoved) {
+			return l.FirstAt(ts)
+		}
+		if err != nil || st.Offset >= 0 {
+			return st, err
+		}
+	}
+	return noStamp, nil
+}
+
+func (l *Log) firstAtIn(seg *segment, ts, from int64) (Stamp, error) {
+	at := max(seg.base, from)
+	if seg.times > 0 {
+		f, err := l.openSegment(seg, timeSuffix)
+		if err != nil {
+			return noStamp, err
+		}
+		rel, err := searchTimes(f, seg.times, ts)
+		l.store.files.done(f)
+		if err != nil {
+			return noStamp, readError(l, err)
+		}
+		// The entry's batch is too old itself, but it is where the scan may begin.
+		at = max(at, seg.base+int64(rel))
+	}
+	found := noStamp
+	err := l.scan(at, seg.next, func(b kafka.Batch) (bool, error) {
+		if b.MaxTimestamp() < ts {
+			return true, nil
+		}
+		st, err := stampIn(b, from, func(r kafka.Record) bool { return r.Timestamp >= ts })
+		found = st
+		return st.Offset < 0, err
+	})
+	return found, err
+}
+
+// Newest returns the record with the largest timestamp that can be read
+// (ListOffsets -3, KIP-734).
+func (l *Log) Newest() (Stamp, error) {
+	from := l.start.Load()
+	l.mu.RLock()
+	var best *segment
+	for _, s := range l.segs {
+		if s.next > from && s.maxTS >= 0 && (best == nil || s.maxTS > best.maxTS) {
+			c := *s
+			best = &c
+		}
+	}
+	l.mu.RUnlock()
+	if best == nil {
+		return noStamp, nil
+	}
+	found := noStamp
+	err := l.scan(max(from, best.maxTSBase), best.next, func(b kafka.Batch) (bool, error) {
+		if b.MaxTimestamp() <= found.Timestamp {
+			return true, nil
+		}
+		st, err := stampIn(b, from, func(r kafka.Record) bool { return r.Timestamp == b.MaxTimestamp() })
+		if st.Offset >= 0 {
+			found = st
+		}
+		return found.Timestamp < best.maxTS, err
+	})
+	if errors.Is(err, errMoved) {
+		return l.Newest()
+	}
+	return found, err
+}
+
+// scan calls fn with the batches that hold offsets from..to, below the high
+// watermark, while it returns true.
+func (l *Log) scan(from, to int64, fn func(kafka.Batch) (more bool, err error)) error {
+	const chunk = 256 << 10
+	to = min(to, l.hw.Load())
+	for from < to {
+		buf, err := l.readUpTo(from, to, chunk, true)
+		if err != nil || len(buf) == 0 {
+			return err
+		}
+		for len(buf) > 0 {
+			b, rest, err := kafka.NextBatch(buf)
+			if err != nil {
+				return readError(l, err)
+			}
+			if more, err := fn(b); err != nil || !more {
+				return err
+			}
+			from, buf = b.NextOffset(), rest
+		}
+	}
+	return nil
+}
+
+// stampIn returns the first record of the batch, at or above from, that is wanted.
+func stampIn(b kafka.Batch, from int64, want func(kafka.Record) bool) (Stamp, error) {
+	for r, err := range b.Records(openLimit) {
+		if err != nil {
+			return noStamp, err
+		}
+		if b.LogAppendTime() {
+			r.Timestamp = b.MaxTimestamp()
+		}
+		if r.Offset >= from && want(r) {
+			return Stamp{r.Offset, r.Timestamp, b.LeaderEpoch()}, nil
+		}
+	}
+	return noStamp, nil
+}

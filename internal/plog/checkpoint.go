@@ -1,0 +1,281 @@
+package plog
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// plan is what a checkpoint will do for one log: its state as it was at one
+// moment, and the batches that were in the tail then.
+type plan struct {
+	log   *Log
+	state logState
+	tail  []tailBatch
+	segs  []*segment // in step with state.segs
+	pos   Pos
+
+	encoded []byte
+}
+
+// checkpoint makes everything that is in the logs now durable in their
+// segments, records it, and frees the write-ahead log up to where it was when
+// the checkpoint began.
+func (s *Store) checkpoint(clean bool) error {
+	s.check.mu.Lock()
+	defer s.check.mu.Unlock()
+	// What is durable now will be in the plans; frames that come between here
+	// and a log's plan are in both, and recovery skips them by their offset.
+	cut := s.wal.Durable()
+	plans := s.plans()
+	if len(plans) == 0 && !clean && s.wal.Live() == 0 {
+		return nil
+	}
+	err := s.carryOut(plans, cut, clean)
+	if err != nil {
+		s.replan(plans)
+		return err
+	}
+	s.settle(plans)
+	s.wal.Free(cut)
+	s.check.tidy()
+	return nil
+}
+
+// plans takes the logs that have changed, each at one moment.
+func (s *Store) plans() []*plan {
+	s.mu.Lock()
+	dirty := s.dirty
+	s.dirty = nil
+	s.mu.Unlock()
+	expired := s.opt.Now().Add(-s.opt.ProducerExpiry).UnixMilli()
+	plans := make([]*plan, 0, len(dirty))
+	for _, l := range dirty {
+		l.mu.Lock()
+		l.dirty = false
+		if !l.removed.Load() {
+			l.pids.expire(expired)
+			plans = append(plans, l.plan())
+		}
+		l.mu.Unlock()
+	}
+	return plans
+}
+
+// plan is called with mu held.
+func (l *Log) plan() *plan {
+	p := &plan{log: l, pos: l.lastPos, state: l.snapshot(), tail: l.tail[:len(l.tail):len(l.tail)]}
+	p.segs = append(p.segs, l.segs...)
+	return p
+}
+
+func (s *Store) replan(plans []*plan) {
+	for _, p := range plans {
+		p.log.mu.Lock()
+		if !p.log.removed.Load() {
+			p.log.touch(p.log.lastPos)
+		}
+		p.log.mu.Unlock()
+	}
+}
+
+func (s *Store) carryOut(plans []*plan, cut Pos, clean bool) error {
+	var newest Pos
+	for _, p := range plans {
+		newest = max(newest, p.pos)
+	}
+	if err := s.Wait(context.Background(), newest); err != nil {
+		return err
+	}
+	sync := &syncSet{store: s, dirs: map[string]bool{}}
+	defer sync.done()
+	for _, p := range plans {
+		if err := s.writeTail(p, sync); err != nil {
+			return err
+		}
+	}
+	if err := sync.sync(); err != nil {
+		return err
+	}
+	planned := make(map[*Log][]byte, len(plans))
+	for _, p := range plans {
+		p.encoded = p.state.encode(nil)
+		planned[p.log] = p.encoded
+	}
+	return s.writeCheckpoint(planned, cut, clean)
+}
+
+// settle drops from memory what is in the segments now.
+func (s *Store) settle(plans []*plan) {
+	for _, p := range plans {
+		l := p.log
+		l.mu.Lock()
+		for i, seg := range p.segs {
+			seg.size = p.state.segs[i].end
+			seg.takeIndex(&p.state.segs[i])
+		}
+		for i := range p.tail {
+			if f := p.tail[i].frame; f != nil {
+				f.Release()
+			}
+		}
+		l.tail = append([]tailBatch(nil), l.tail[len(p.tail):]...)
+		l.saved = p.encoded
+		l.mu.Unlock()
+	}
+}
+
+// syncSet gathers the files that a checkpoint has written.
+type syncSet struct {
+	store *Store
+	files []*openFile
+	dirs  map[string]bool // whose names have changed
+}
+
+func (d *syncSet) add(f *openFile) { d.files = append(d.files, f) }
+
+func (d *syncSet) sync() error {
+	if d.store.opt.Relaxed {
+		return nil
+	}
+	for _, f := range d.files {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	for dir := range d.dirs {
+		if err := d.store.opt.FS.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *syncSet) done() {
+	for _, f := range d.files {
+		d.store.files.done(f)
+	}
+}
+
+// writeTail writes the plan's batches into their segments, in runs that follow
+// each other, and their index entries. What it learns about the segments it
+// notes in the plan's state, so that a checkpoint that fails later leaves the
+// log as it was.
+func (s *Store) writeTail(p *plan, sync *syncSet) error {
+	tail := p.tail
+	for i, seg := range p.segs {
+		n := 0
+		for n < len(tail) && tail[n].seg == seg {
+			n++
+		}
+		st := &p.state.segs[i]
+		if n > 0 {
+			if err := s.writeSegment(p.log, seg, st, tail[:n], sync); err != nil {
+				return err
+			}
+			tail = tail[n:]
+		}
+		if i < len(p.segs)-1 && !st.sealed {
+			// The time index of a segment that is complete ends with its maximum.
+			ix := newIndexWriter(0, st)
+			ix.timeEntry()
+			if err := ix.write(s, p.log, sync); err != nil {
+				return err
+			}
+			st.sealed = true
+		}
+	}
+	return nil
+}
+
+func (s *Store) writeSegment(l *Log, seg, st *segment, batches []tailBatch, sync *syncSet) error {
+	f, err := s.segmentFile(l, seg)
+	if err != nil {
+		return err
+	}
+	st.made = true
+	sync.add(f)
+	var run [][]byte
+	var at uint32
+	flush := func() error {
+		if len(run) == 0 {
+			return nil
+		}
+		_, err := f.WritevAt(run, int64(at))
+		run = nil
+		return err
+	}
+	ix := newIndexWriter(l.Config().IndexInterval, st)
+	for i := range batches {
+		t := &batches[i]
+		if t.ref() {
+			if err := flush(); err != nil {
+				return err
+			}
+		} else {
+			if len(run) == 0 {
+				at = t.at
+			}
+			run = append(run, t.frame.Data)
+		}
+		ix.add(t)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return ix.write(s, l, sync)
+}
+
+// writeCheckpoint makes the checkpoint file: new states for the planned logs,
+// the saved ones for the rest.
+func (s *Store) writeCheckpoint(planned map[*Log][]byte, cut Pos, clean bool) error {
+	head := checkpointHead{clean: clean, salt: s.opt.Salt, cut: cut, last: cut, epoch: s.opt.Epoch}
+	if clean {
+		// Nothing is written any more: the next start need not scan.
+		head.last = s.wal.Last()
+		head.cut = head.last
+	}
+	return s.writeCheckpointFile(head, planned)
+}
+
+func (s *Store) writeCheckpointFile(head checkpointHead, planned map[*Log][]byte) error {
+	var sections [][]byte
+	for _, l := range s.Logs() {
+		b := planned[l]
+		if b == nil {
+			l.mu.RLock()
+			b = l.saved
+			l.mu.RUnlock()
+		}
+		if b != nil { // nil: created since; its creation is behind the cut
+			sections = append(sections, b)
+		}
+	}
+	return replaceFile(s.opt.FS, s.opt.Dir, checkpointName, encodeCheckpoint(head, sections), s.opt.Relaxed)
+}
+
+// replaceFile puts data under dir/name so that after a crash either the old or
+// the new content is there, whole.
+func replaceFile(fsys vfs.FS, dir, name string, data []byte, relaxed bool) error {
+	tmp := path.Join(dir, name+".tmp")
+	f, err := fsys.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	if err == nil && !relaxed {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fsys.Rename(tmp, path.Join(dir, name)); err != nil {
+		return err
+	}
+	return fsys.SyncDir(dir)
+}

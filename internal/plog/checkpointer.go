@@ -1,0 +1,222 @@
+package plog
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// checkpointer runs checkpoints and removes what is no longer referred to, on
+// one goroutine for the whole store.
+type checkpointer struct {
+	mu     sync.Mutex // one checkpoint, compaction or removal at a time
+	first  chan struct{}
+	force  chan struct{}
+	remove chan struct{}
+	quit   chan struct{}
+	ended  chan struct{}
+	once   sync.Once
+}
+
+func (c *checkpointer) init() {
+	c.first = make(chan struct{}, 1)
+	c.force = make(chan struct{}, 1)
+	c.remove = make(chan struct{}, 1)
+	c.quit = make(chan struct{})
+	c.ended = make(chan struct{})
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// dirty says that there is something to checkpoint, in time.
+func (c *checkpointer) dirty() { signal(c.first) }
+
+// now asks for a checkpoint without delay.
+func (c *checkpointer) now() { signal(c.force) }
+
+// tidy asks for the removal of what was deleted.
+func (c *checkpointer) tidy() { signal(c.remove) }
+
+func (c *checkpointer) stop() {
+	c.once.Do(func() { close(c.quit) })
+	<-c.ended
+}
+
+// retryFull is how often a checkpoint is tried on a full disk.
+const retryFull = time.Second
+
+func (s *Store) runCheckpoints() {
+	defer close(s.check.ended)
+	var due <-chan time.Time
+	for {
+		select {
+		case <-s.check.quit:
+			return
+		case <-s.check.first:
+			if due == nil {
+				due = time.After(s.opt.CheckpointEvery)
+			}
+			continue
+		case <-s.check.remove:
+			s.tidy()
+			continue
+		case <-s.check.force:
+		case <-due:
+		}
+		due = nil
+		if err := s.Checkpoint(); err != nil && s.wal.Err() == nil {
+			s.opt.Logger.Error("checkpoint failed, will be tried again", "err", err)
+			due = time.After(retryFull)
+		} else if s.full.err() != nil {
+			due = time.After(retryFull)
+		}
+	}
+}
+
+// fullDisk says whether data is refused for want of space.
+type fullDisk struct{ reason atomic.Pointer[error] }
+
+func (f *fullDisk) err() error {
+	if p := f.reason.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+var errReserve = errors.New("free disk space is below the reserve for commits and deletes")
+
+// look compares the free space with the reserve, and takes a failed checkpoint
+// for what it says about the disk.
+func (s *Store) lookAtDisk(err error) {
+	was := s.full.err() != nil
+	switch {
+	case errors.Is(err, vfs.ErrNoSpace):
+		s.full.reason.Store(&err)
+	case err != nil:
+		return
+	default:
+		free, ferr := s.opt.FS.Free(s.opt.Dir)
+		if ferr == nil && free < s.opt.DiskReserve {
+			low := errReserve
+			s.full.reason.Store(&low)
+		} else {
+			s.full.reason.Store(nil)
+		}
+	}
+	if is := s.full.err() != nil; is != was {
+		if is {
+			s.opt.Logger.Warn("disk is full: producers are refused until there is room", "dir", s.opt.Dir, "err", s.full.err())
+		} else {
+			s.opt.Logger.Info("there is room on the disk again: producers are served", "dir", s.opt.Dir)
+		}
+	}
+}
+
+// Checkpoint moves all tails into their segments and makes one durable record
+// of where every log stands. It runs by itself; tests and backups call it.
+func (s *Store) Checkpoint() error {
+	err := s.checkpoint(false)
+	s.lookAtDisk(err)
+	return err
+}
+
+// tidy unlinks the directories of deleted logs and the segments below the log
+// starts: both are durable in the write-ahead log by now.
+func (s *Store) tidy() {
+	s.check.mu.Lock()
+	defer s.check.mu.Unlock()
+	s.mu.Lock()
+	deleted, trimmed := s.delete, s.trim
+	s.delete, s.trim = nil, nil
+	s.mu.Unlock()
+	for _, l := range deleted {
+		if err := s.removeDir(l); err != nil {
+			s.opt.Logger.Warn("cannot remove the directory of a deleted log", "dir", l.dir(), "err", err)
+		}
+	}
+	for _, l := range trimmed {
+		if err := s.dropSegments(l); err != nil {
+			s.opt.Logger.Warn("cannot remove segments below the log start", "dir", l.dir(), "err", err)
+		}
+	}
+}
+
+func (s *Store) removeDir(l *Log) error {
+	l.mu.Lock()
+	segs := l.segs
+	for i := range l.tail {
+		if f := l.tail[i].frame; f != nil {
+			f.Release()
+		}
+	}
+	l.tail, l.segs = nil, nil
+	l.mu.Unlock()
+	for _, seg := range segs {
+		s.forget(l, seg)
+	}
+	if err := s.opt.FS.RemoveAll(l.dir()); err != nil {
+		return err
+	}
+	if names, err := s.opt.FS.List(l.topicDir()); err == nil && len(names) == 0 {
+		return errors.Join(s.opt.FS.Remove(l.topicDir()), s.opt.FS.SyncDir(s.logsDir()))
+	}
+	return nil
+}
+
+// dropSegments forgets and unlinks the segments that lie below the durable log
+// start whole. When the last one goes, the next append begins a new one.
+func (s *Store) dropSegments(l *Log) error {
+	l.mu.Lock()
+	start := l.start.Load()
+	var drop []*segment
+	again := false
+	for len(l.segs) > 0 && l.segs[0].next <= start && l.segs[0].end > 0 && !l.inTail(l.segs[0]) {
+		drop = append(drop, l.segs[0])
+		l.segs = l.segs[1:]
+	}
+	if len(l.segs) > 0 && l.segs[0].next <= start && l.inTail(l.segs[0]) {
+		again = true // after the checkpoint that moves its tail
+	}
+	if len(drop) > 0 {
+		l.touch(l.lastPos)
+	}
+	l.mu.Unlock()
+	if again {
+		s.mu.Lock()
+		s.trim = append(s.trim, l)
+		s.mu.Unlock()
+	}
+	var errs []error
+	for _, seg := range drop {
+		errs = append(errs, s.unlink(l, seg))
+	}
+	return errors.Join(errs...)
+}
+
+// inTail reports whether batches of the segment wait for a checkpoint.
+func (l *Log) inTail(seg *segment) bool { return len(l.tail) > 0 && l.tail[0].seg.base <= seg.base }
+
+func (s *Store) forget(l *Log, seg *segment) {
+	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+		s.files.forget(seg.file(l.dir(), suffix))
+	}
+}
+
+func (s *Store) unlink(l *Log, seg *segment) error {
+	s.forget(l, seg)
+	var errs []error
+	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+		if err := s.opt.FS.Remove(seg.file(l.dir(), suffix)); err != nil && !isNotExist(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

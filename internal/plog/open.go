@@ -1,0 +1,128 @@
+package plog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/leatdev/leat/internal/vfs"
+	"github.com/leatdev/leat/internal/wal"
+)
+
+// Report tells what Open found.
+type Report struct {
+	// Clean says that the store was closed properly before.
+	Clean bool
+	// Groups and Batches were taken over from the write-ahead log.
+	Groups, Batches int
+	// TornBytes of groups that never became durable were cut from its end.
+	TornBytes int64
+	// Fenced logs are damaged below what was durable; each with the reason.
+	Fenced map[ID]string
+	// Kept is the directory to which a damaged write-ahead log was copied; empty
+	// when none is damaged.
+	Kept string
+}
+
+// Open opens the store in opt.Dir, recovering what a crash has left. What it
+// returns is durable: everything that survives has been written and synced anew.
+func Open(opt Options) (*Store, *Report, error) {
+	opt.defaults()
+	s := &Store{opt: opt, files: newOpenFiles(opt.OpenFiles), logs: map[ID]*Log{}}
+	s.check.init()
+	for _, dir := range []string{opt.Dir, s.logsDir(), s.walDir()} {
+		if err := makeDurable(opt.FS, dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	head, found, err := s.loadCheckpoint()
+	if err != nil {
+		return nil, nil, err
+	}
+	report := &Report{Fenced: map[ID]string{}}
+	next := head.last + 1
+	if report.Clean = found && head.clean && head.epoch == opt.Epoch-1; !report.Clean {
+		last, err := s.recover(head.cut, report)
+		if err != nil {
+			return nil, nil, err
+		}
+		next = last + 1
+	}
+	s.wal, err = wal.Open(wal.Options{
+		FS: opt.FS, Dir: s.walDir(), Salt: opt.Salt, Next: next, FileSize: opt.WALFileSize,
+		MaxFiles: opt.WALFiles, Relaxed: opt.Relaxed, Logger: opt.Logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, l := range s.logs {
+		l.hw.Store(l.next)
+		l.start.Store(l.first)
+		if l.fence != nil {
+			report.Fenced[l.id] = l.fence.Error()
+		}
+		if len(l.segs) > 1 && l.segs[0].next <= l.first {
+			s.trim = append(s.trim, l)
+		}
+	}
+	s.check.tidy()
+	go s.runCheckpoints()
+	return s, report, nil
+}
+
+// makeDurable makes a directory that is there under its name after a crash.
+func makeDurable(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(dir); err == nil || !isNotExist(err) {
+		return err
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	return fsys.SyncDir(path.Dir(dir))
+}
+
+func (s *Store) walDir() string { return path.Join(s.opt.Dir, "wal") }
+
+// loadCheckpoint makes the logs that the checkpoint knows.
+func (s *Store) loadCheckpoint() (head checkpointHead, found bool, err error) {
+	b, err := readWhole(s.opt.FS, path.Join(s.opt.Dir, checkpointName))
+	if isNotExist(err) {
+		return head, false, nil
+	}
+	if err != nil {
+		return head, false, err
+	}
+	head, states, err := decodeCheckpoint(b)
+	if err != nil {
+		return head, false, fmt.Errorf("%s: %w", path.Join(s.opt.Dir, checkpointName), err)
+	}
+	if head.salt != s.opt.Salt {
+		return head, false, fmt.Errorf("%s belongs to another data directory", path.Join(s.opt.Dir, checkpointName))
+	}
+	for _, st := range states {
+		l := s.newLog(st.id, st.name, DefaultConfig())
+		l.restore(st)
+		l.hasDir = len(l.segs) > 0 && l.segs[0].made
+		l.saved = st.encode(nil)
+		s.logs[l.id] = l
+	}
+	return head, true, nil
+}
+
+func readWhole(fsys vfs.FS, name string) ([]byte, error) {
+	f, err := fsys.OpenRead(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, size)
+	if n, err := f.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && int64(n) == size) {
+		return nil, err
+	}
+	return b, nil
+}

@@ -1,0 +1,315 @@
+package plog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/wal"
+)
+
+// Op is one change of one log, for Submit.
+type Op struct {
+	kind  wal.Kind
+	log   *Log
+	batch kafka.Batch
+	id    ID
+	name  string
+	cfg   Config
+	start int64
+}
+
+// Append adds one checked batch to l. Base offset and leader epoch are set in
+// b itself (and the timestamps, where the log has LogAppendTime). A batch with
+// a producer id is checked against the producer's sequence.
+func Append(l *Log, b kafka.Batch) Op { return Op{kind: wal.KindBatch, log: l, batch: b} }
+
+// Create makes a new, empty log. name is the topic's, for the directory.
+func Create(id ID, name string, cfg Config) Op {
+	return Op{kind: wal.KindCreate, id: id, name: name, cfg: cfg}
+}
+
+// Delete removes l and all it holds.
+func Delete(l *Log) Op { return Op{kind: wal.KindDelete, log: l} }
+
+// SetStart moves the log start offset of l forward to offset (DeleteRecords,
+// retention); a smaller one than the present changes nothing.
+func SetStart(l *Log, offset int64) Op { return Op{kind: wal.KindStart, log: l, start: offset} }
+
+// Result is what an Op came to.
+type Result struct {
+	// Log is the log created (Create), else the one that changed.
+	Log *Log
+	// Base and Last are the offsets of the batch.
+	Base, Last int64
+	// AppendTime is the broker's timestamp (ms) under LogAppendTime, else -1.
+	AppendTime int64
+	// Duplicate says that the batch was here before: Base and Last are those of
+	// the first time.
+	Duplicate bool
+}
+
+// ErrDeleted says that the log is gone.
+var ErrDeleted = errors.New("the log has been deleted")
+
+// Submit carries out ops all or nothing, with regard to crashes too, in the
+// order of the calls. It checks, gives out offsets and queues; it does not wait
+// for the disk: Wait and WhenDurable do, with the position returned. Errors for
+// clients are kerr values; with an error nothing has happened.
+func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
+	logs := lockOrder(ops)
+	for _, l := range logs {
+		l.mu.Lock()
+	}
+	defer func() {
+		for _, l := range logs {
+			l.mu.Unlock()
+		}
+	}()
+	results := make([]Result, len(ops))
+	frames := make([]*wal.Frame, 0, len(ops))
+	u := unit{store: s, now: s.opt.Now().UnixMilli()}
+	for i := range ops {
+		f, err := u.prepare(&ops[i], &results[i])
+		if err != nil {
+			u.undo()
+			return nil, 0, err
+		}
+		if f != nil {
+			frames = append(frames, f)
+		}
+	}
+	if len(frames) == 0 { // nothing but duplicates
+		return results, u.wait, nil
+	}
+	pos, err := s.wal.Enqueue(frames, u.before, func(err error) { u.done(err) })
+	if err != nil {
+		u.undo()
+		return nil, 0, storageError(err)
+	}
+	u.commit(pos)
+	if s.wal.Live() >= s.opt.CheckpointBytes {
+		s.check.now()
+	}
+	return results, max(pos, u.wait), nil
+}
+
+// lockOrder returns the logs that ops touch, each once, in the one order in
+// which they are ever locked together.
+func lockOrder(ops []Op) []*Log {
+	if len(ops) == 1 {
+		if ops[0].log == nil {
+			return nil
+		}
+		return []*Log{ops[0].log}
+	}
+	var logs []*Log
+	for i := range ops {
+		if ops[i].log != nil {
+			logs = append(logs, ops[i].log)
+		}
+	}
+	slices.SortFunc(logs, func(a, b *Log) int {
+		return cmp.Or(slices.Compare(a.id.Topic[:], b.id.Topic[:]), cmp.Compare(a.id.Partition, b.id.Partition))
+	})
+	return slices.Compact(logs)
+}
+
+// unit is a Submit on its way: what was changed in memory, to be completed or
+// taken back.
+type unit struct {
+	store  *Store
+	now    int64
+	wait   Pos
+	before []wal.Syncer
+	parts  []part
+}
+
+// part is one prepared op.
+type part struct {
+	op    *Op
+	log   *Log
+	frame *wal.Frame
+	end   int64 // log end after it
+	start int64 // log start after it
+	prior priorState
+}
+
+// priorState is what undo puts back.
+type priorState struct {
+	next, first, lastTS int64
+	segs                int
+	seg                 segment
+}
+
+func (u *unit) prepare(op *Op, r *Result) (*wal.Frame, error) {
+	if op.kind == wal.KindCreate {
+		l := u.store.newLog(op.id, op.name, op.cfg)
+		f := &wal.Frame{Kind: wal.KindCreate, Topic: op.id.Topic, Partition: op.id.Partition, Data: []byte(op.name)}
+		f.CRC = kafka.CRC32C(f.Data)
+		r.Log = l
+		u.parts = append(u.parts, part{op: op, log: l, frame: f})
+		return f, nil
+	}
+	l := op.log
+	r.Log = l
+	switch {
+	case l.gone:
+		return nil, ErrDeleted
+	case l.fence != nil && op.kind != wal.KindDelete:
+		return nil, fmt.Errorf("%w: %s is fenced: %w", kerr.KafkaStorageError, l.id, l.fence)
+	}
+	p := part{op: op, log: l, prior: l.state()}
+	p.frame = &wal.Frame{Kind: op.kind, Topic: l.id.Topic, Partition: l.id.Partition}
+	switch op.kind {
+	case wal.KindBatch:
+		dup, err := l.pids.check(op.batch)
+		if err != nil {
+			return nil, err
+		}
+		if dup != nil {
+			*r = Result{Log: l, Base: dup.base, Last: dup.last, AppendTime: l.appendTimeOf(dup), Duplicate: true}
+			u.wait = max(u.wait, dup.pos)
+			return nil, nil
+		}
+		if err := u.append(&p, r); err != nil {
+			return nil, err
+		}
+	case wal.KindStart:
+		// Also when it does not move: whoever asks again must not be told
+		// sooner than the first that it is durable.
+		l.first = max(l.first, min(op.start, l.next))
+		p.frame.Offset = l.first
+	case wal.KindDelete:
+	}
+	p.end, p.start = l.next, l.first
+	u.parts = append(u.parts, p)
+	return p.frame, nil
+}
+
+func (l *Log) appendTimeOf(b *sentBatch) int64 {
+	if l.cfg.LogAppendTime {
+		return b.ts
+	}
+	return -1
+}
+
+func (l *Log) state() priorState {
+	s := priorState{next: l.next, first: l.first, lastTS: l.lastTS, segs: len(l.segs)}
+	if s.segs > 0 {
+		s.seg = *l.segs[s.segs-1]
+	}
+	return s
+}
+
+// append gives the batch its offsets and its place.
+func (u *unit) append(p *part, r *Result) error {
+	l, b := p.log, p.op.batch
+	b.SetBaseOffset(l.next)
+	b.SetLeaderEpoch(u.store.opt.Epoch)
+	r.AppendTime = -1
+	if l.cfg.LogAppendTime {
+		l.lastTS = max(l.lastTS, u.now) // never backwards, whatever the clock does
+		b.SetLogAppendTime(l.lastTS)
+		r.AppendTime = l.lastTS
+	}
+	r.Base, r.Last = b.BaseOffset(), b.LastOffset()
+	seg := l.segmentFor(b, u.now)
+	f := p.frame
+	f.Epoch, f.Offset, f.CRC = b.LeaderEpoch(), b.BaseOffset(), b.CRC()
+	f.SegBase, f.SegPos = seg.base, seg.end
+	if len(b) >= u.store.opt.DirectBytes {
+		file, err := u.store.writeDirect(l, seg, b)
+		if err != nil {
+			u.undoPart(p)
+			return storageError(err)
+		}
+		f.Kind, f.RefLen = wal.KindRef, uint32(len(b))
+		u.before = append(u.before, file)
+	} else {
+		f.Data = b
+	}
+	seg.add(b.BaseOffset(), b.LastOffset(), b.MaxTimestamp(), uint32(len(b)))
+	l.next = b.NextOffset()
+	return nil
+}
+
+// commit completes in memory what Enqueue has accepted.
+func (u *unit) commit(pos Pos) {
+	for i := range u.parts {
+		p := &u.parts[i]
+		l := p.log
+		switch p.op.kind {
+		case wal.KindBatch:
+			l.appended(p.op.batch, p.frame, pos, u.now)
+		case wal.KindCreate:
+			u.store.addLog(l)
+		case wal.KindDelete:
+			l.gone = true
+		}
+		l.touch(pos)
+	}
+}
+
+// appended puts a batch that has its offsets and its place into the tail.
+func (l *Log) appended(b kafka.Batch, f *wal.Frame, pos Pos, now int64) {
+	t := tailBatch{
+		base: b.BaseOffset(), last: b.LastOffset(), maxTS: b.MaxTimestamp(), epoch: b.LeaderEpoch(),
+		seg: l.segmentAt(f.SegBase), at: f.SegPos, size: uint32(len(b)),
+	}
+	if f.Kind == wal.KindBatch {
+		t.frame = f
+	}
+	l.tail = append(l.tail, t)
+	if n := len(l.epochs); n == 0 || l.epochs[n-1].Epoch < b.LeaderEpoch() {
+		l.epochs = append(l.epochs, EpochStart{b.LeaderEpoch(), b.BaseOffset()})
+	}
+	l.pids.add(b, pos, now)
+}
+
+// undo takes back what prepare did, newest first.
+func (u *unit) undo() {
+	for i := len(u.parts) - 1; i >= 0; i-- {
+		if p := &u.parts[i]; p.op.kind != wal.KindCreate {
+			u.undoPart(p)
+		}
+	}
+}
+
+func (u *unit) undoPart(p *part) {
+	l := p.log
+	l.next, l.first, l.lastTS = p.prior.next, p.prior.first, p.prior.lastTS
+	l.segs = l.segs[:p.prior.segs]
+	if p.prior.segs > 0 {
+		*l.segs[p.prior.segs-1] = p.prior.seg
+	}
+}
+
+// done runs on the flusher when the unit is durable: now it may be seen.
+func (u *unit) done(err error) {
+	if err != nil {
+		return // the high watermark stays where it is
+	}
+	for i := range u.parts {
+		p := &u.parts[i]
+		switch p.op.kind {
+		case wal.KindBatch:
+			raise(&p.log.hw, p.end)
+		case wal.KindStart:
+			raise(&p.log.start, p.start)
+			u.store.startMoved(p.log)
+		case wal.KindDelete:
+			u.store.removeLater(p.log)
+		}
+		p.log.changed()
+	}
+}
+
+// storageError turns a failure of the disk into what a client is told.
+func storageError(err error) error {
+	return fmt.Errorf("%w: %w", kerr.KafkaStorageError, err)
+}

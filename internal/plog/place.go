@@ -1,0 +1,130 @@
+package plog
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// segmentFor returns the segment that the batch goes to, a new one when the
+// last is full or old (Kafka's LogSegment.shouldRoll). Called with mu held.
+func (l *Log) segmentFor(b kafka.Batch, now int64) *segment {
+	if n := len(l.segs); n > 0 {
+		s := l.segs[n-1]
+		if s.end == 0 || !l.full(s, b, now) {
+			return s
+		}
+	}
+	s := newSegment(l.next, now)
+	l.segs = append(l.segs, s)
+	return s
+}
+
+func (l *Log) full(s *segment, b kafka.Batch, now int64) bool {
+	if int64(s.end)+int64(len(b)) > l.cfg.SegmentBytes {
+		return true
+	}
+	if b.LastOffset()-s.base > math.MaxInt32 { // relative offsets in the index
+		return true
+	}
+	age := now - s.created
+	if s.firstTS >= 0 && b.MaxTimestamp() >= 0 {
+		age = b.MaxTimestamp() - s.firstTS
+	}
+	return age > l.cfg.SegmentAge.Milliseconds()
+}
+
+// segmentAt returns the segment with the given base offset; nil when there is none.
+func (l *Log) segmentAt(base int64) *segment {
+	for i := len(l.segs) - 1; i >= 0; i-- {
+		if l.segs[i].base == base {
+			return l.segs[i]
+		}
+	}
+	return nil
+}
+
+// writeDirect writes a large batch straight to its place in the segment and
+// returns the file, which must be synced before the write-ahead log refers to
+// it. What lies before it in the file may still be a hole that the next
+// checkpoint fills. Called with mu held.
+func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*syncOnce, error) {
+	f, err := s.segmentFile(l, seg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteAt(b, int64(seg.end)); err != nil {
+		s.files.done(f)
+		return nil, err
+	}
+	return &syncOnce{store: s, file: f}, nil
+}
+
+// syncOnce syncs a segment's file for the flusher, and lets go of it.
+type syncOnce struct {
+	store *Store
+	file  *openFile
+}
+
+// Sync implements wal.Syncer.
+func (f *syncOnce) Sync() error {
+	defer f.store.files.done(f.file)
+	return f.file.Sync()
+}
+
+// segmentFile opens the segment's log file for writing, making it (and its
+// directory) when it is not there yet. The caller gives it back to files.done.
+func (s *Store) segmentFile(l *Log, seg *segment) (*openFile, error) {
+	l.filesMu.Lock()
+	defer l.filesMu.Unlock()
+	name := seg.file(l.dir(), logSuffix)
+	if seg.made {
+		return s.files.open(name, s.opt.FS.Open)
+	}
+	if err := s.makeDir(l); err != nil {
+		return nil, err
+	}
+	f, err := s.files.open(name, s.opt.FS.Create)
+	if err != nil {
+		return nil, err
+	}
+	seg.made = true
+	if err := s.opt.FS.SyncDir(l.dir()); err != nil {
+		s.files.done(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// makeDir makes the log's directory durable under its name.
+func (s *Store) makeDir(l *Log) error {
+	if l.hasDir {
+		return nil
+	}
+	if err := s.opt.FS.MkdirAll(l.dir()); err != nil {
+		return err
+	}
+	if err := s.opt.FS.SyncDir(l.topicDir()); err != nil {
+		return err
+	}
+	if err := s.opt.FS.SyncDir(s.logsDir()); err != nil {
+		return err
+	}
+	l.hasDir = true
+	return nil
+}
+
+// raise moves an offset forward, never back: flushes of one log may be told in
+// any order by those who share it.
+func raise(to *atomic.Int64, v int64) {
+	for {
+		old := to.Load()
+		if v <= old || to.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}
+
+var _ vfs.File = (*openFile)(nil)

@@ -1,0 +1,86 @@
+package plog
+
+import (
+	"fmt"
+	"path"
+)
+
+// segment is one file of a log and its two indexes. Its batches have their
+// places from the moment they are appended; the bytes follow with a checkpoint.
+type segment struct {
+	base int64
+	// gen tells rewritten (compacted) files of one base offset apart; 0 is the
+	// first and has Kafka's plain name.
+	gen uint32
+	// end is where the next batch goes; size is how far the file is synced and
+	// may be read.
+	end, size uint32
+	// next is the offset after the last batch.
+	next int64
+	// created (wall clock, ms) and firstTS (largest timestamp of the first batch)
+	// decide when it rolls by time, as in Kafka.
+	created, firstTS int64
+	// maxTS is the largest timestamp (ms) and maxTSBase the base offset of the
+	// first batch that has it.
+	maxTS, maxTSBase int64
+
+	// What the checkpointer alone keeps: it owns the index files.
+	index, times uint32 // bytes in the index files
+	sinceIndex   uint32
+	indexedTS    int64
+	// the largest timestamp so far written, and the last offset of its batch
+	writtenTS, writtenTSBase int64
+	made, sealed             bool // files exist; the final time index entry is written
+}
+
+func newSegment(base, now int64) *segment {
+	return &segment{base: base, next: base, created: now, firstTS: -1, maxTS: -1, maxTSBase: -1, indexedTS: -1, writtenTS: -1, writtenTSBase: -1}
+}
+
+// add accounts for a batch at the end of the segment.
+func (s *segment) add(base, last, maxTS int64, size uint32) {
+	s.end += size
+	s.next = last + 1
+	if s.firstTS < 0 {
+		s.firstTS = maxTS
+	}
+	if maxTS > s.maxTS {
+		s.maxTS, s.maxTSBase = maxTS, base
+	}
+}
+
+// takeIndex copies what the checkpointer keeps from the segment that it wrote.
+func (s *segment) takeIndex(from *segment) {
+	s.index, s.times, s.sinceIndex = from.index, from.times, from.sinceIndex
+	s.indexedTS = from.indexedTS
+	s.writtenTS, s.writtenTSBase = from.writtenTS, from.writtenTSBase
+	s.made, s.sealed = from.made, from.sealed
+}
+
+const (
+	logSuffix   = ".log"
+	indexSuffix = ".index"
+	timeSuffix  = ".timeindex"
+)
+
+// file returns the path of the segment's file with the given suffix.
+func (s *segment) file(dir, suffix string) string {
+	if s.gen == 0 {
+		return path.Join(dir, fmt.Sprintf("%020d%s", s.base, suffix))
+	}
+	return path.Join(dir, fmt.Sprintf("%020d.%d%s", s.base, s.gen, suffix))
+}
+
+// dir returns the log's directory: the topic's name for people, its id for truth.
+func (l *Log) dir() string {
+	return path.Join(l.topicDir(), fmt.Sprint(l.id.Partition))
+}
+
+func (l *Log) topicDir() string {
+	// A name may be 249 bytes long, a directory entry 255: with the id it must be cut.
+	name := l.name
+	if len(name) > 200 {
+		name = name[:200]
+	}
+	return path.Join(l.store.opt.Dir, "logs", name+"."+l.id.Topic.String())
+}

@@ -1,0 +1,225 @@
+package plog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path"
+	"sync"
+	"time"
+
+	"github.com/leatdev/leat/internal/vfs"
+	"github.com/leatdev/leat/internal/wal"
+)
+
+// Options of a store. FS, Dir, Salt and Epoch must be set.
+type Options struct {
+	FS vfs.FS
+	// Dir is the data directory. The caller holds its lock.
+	Dir string
+	// Salt is the data directory's own number; it marks what belongs to it.
+	Salt uint64
+	// Epoch is the leader epoch of this start: larger than that of any before.
+	Epoch int32
+	// Relaxed leaves out every sync: for tests of things above.
+	Relaxed bool
+	// WALFileSize and WALFiles bound the write-ahead log; 0 = 32 MiB and 8.
+	WALFileSize int64
+	WALFiles    int
+	// DirectBytes is from which size on a batch goes straight to its segment
+	// with only a reference in the write-ahead log; 0 = 128 KiB.
+	DirectBytes int
+	// CheckpointBytes and CheckpointEvery say when tails are moved into
+	// segments: after so many bytes, or so long after the first of them; 0 =
+	// 32 MiB and 30 s.
+	CheckpointBytes int64
+	CheckpointEvery time.Duration
+	// OpenFiles bounds the files kept open without use; 0 = 256.
+	OpenFiles int
+	// ProducerExpiry is producer.id.expiration.ms; 0 = one day.
+	ProducerExpiry time.Duration
+	// DiskReserve is the free space below which data is refused, so that
+	// commits, deletes and retention can go on; 0 = 64 MiB, negative = none.
+	DiskReserve int64
+	Now         func() time.Time
+	Logger      *slog.Logger
+}
+
+func (o *Options) defaults() {
+	def := func(p *int64, v int64) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&o.WALFileSize, 32<<20)
+	def(&o.CheckpointBytes, 32<<20)
+	def((*int64)(&o.CheckpointEvery), int64(30*time.Second))
+	def((*int64)(&o.ProducerExpiry), int64(24*time.Hour))
+	def(&o.DiskReserve, 64<<20)
+	if o.WALFiles == 0 {
+		o.WALFiles = 8
+	}
+	if o.DirectBytes == 0 {
+		o.DirectBytes = 128 << 10
+	}
+	// Whatever must go through the write-ahead log has to fit into one file.
+	o.DirectBytes = min(o.DirectBytes, int(o.WALFileSize/4))
+	if o.OpenFiles == 0 {
+		o.OpenFiles = 256
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Store owns the write-ahead log and the logs of one data directory.
+type Store struct {
+	opt   Options
+	wal   *wal.WAL
+	files *openFiles
+
+	mu     sync.RWMutex
+	logs   map[ID]*Log
+	dirty  []*Log
+	delete []*Log // deleted, directory still there
+	trim   []*Log // log start moved, segments below it still there
+
+	full  fullDisk
+	check checkpointer
+}
+
+// Log returns the log with this id; nil when there is none.
+func (s *Store) Log(id ID) *Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logs[id]
+}
+
+// Logs returns all logs, in no order.
+func (s *Store) Logs() []*Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]*Log, 0, len(s.logs))
+	for _, l := range s.logs {
+		out = append(out, l)
+	}
+	return out
+}
+
+// Admit keeps room for n bytes of data in one Submit that follows; it waits
+// while the write-ahead log is at its bound. It answers kerr.KafkaStorageError
+// when the disk is full or has failed. Producers of data call it before Submit
+// and release after it; commits, deletes and the broker's own records do not.
+func (s *Store) Admit(ctx context.Context, n int) (release func(), err error) {
+	if err := s.full.err(); err != nil {
+		return nil, storageError(err)
+	}
+	if n >= s.opt.DirectBytes {
+		n = 0 // goes to its segment, not through the write-ahead log
+	}
+	if s.wal.Crowded() {
+		s.check.now()
+	}
+	release, err = s.wal.WaitRoom(ctx, n)
+	if err != nil && ctx.Err() == nil {
+		err = storageError(err)
+	}
+	return release, err
+}
+
+// WhenDurable calls fn once the change at p is on disk (nil) or cannot get
+// there (kerr.KafkaStorageError): at once when that is known, else on the
+// flusher's goroutine, where it must not block.
+func (s *Store) WhenDurable(p Pos, fn func(error)) { s.wal.WhenDurable(p, clientError(fn)) }
+
+// WhenWritten is WhenDurable for acks=1: the bytes are with the operating system.
+func (s *Store) WhenWritten(p Pos, fn func(error)) { s.wal.WhenWritten(p, clientError(fn)) }
+
+func clientError(fn func(error)) func(error) {
+	return func(err error) {
+		if err != nil {
+			err = storageError(err)
+		}
+		fn(err)
+	}
+}
+
+// Wait waits until the change at p is on disk.
+func (s *Store) Wait(ctx context.Context, p Pos) error {
+	done := make(chan error, 1)
+	s.WhenDurable(p, func(err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Err returns why the store only reads any more; nil while it writes.
+func (s *Store) Err() error { return s.wal.Err() }
+
+// Memory returns the bytes of log tails held in memory.
+func (s *Store) Memory() int64 { return s.wal.Memory() }
+
+func (s *Store) logsDir() string { return path.Join(s.opt.Dir, "logs") }
+
+func (s *Store) newLog(id ID, name string, cfg Config) *Log {
+	return &Log{id: id, name: name, store: s, cfg: cfg}
+}
+
+func (s *Store) addLog(l *Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[l.id] = l
+}
+
+func (s *Store) addDirty(l *Log) {
+	s.mu.Lock()
+	s.dirty = append(s.dirty, l)
+	s.mu.Unlock()
+	s.check.dirty()
+}
+
+// removeLater takes a durably deleted log out; the checkpointer removes its
+// directory.
+func (s *Store) removeLater(l *Log) {
+	s.mu.Lock()
+	delete(s.logs, l.id)
+	l.removed.Store(true)
+	s.delete = append(s.delete, l)
+	s.mu.Unlock()
+	s.check.tidy()
+}
+
+// startMoved has the segments below a durable log start unlinked.
+func (s *Store) startMoved(l *Log) {
+	s.mu.Lock()
+	s.trim = append(s.trim, l)
+	s.mu.Unlock()
+	s.check.tidy()
+}
+
+// Close moves everything into segments, marks the stop as clean and closes the
+// files. No other call may be under way or follow.
+func (s *Store) Close() error {
+	s.check.stop()
+	var errs []error
+	if s.wal.Err() == nil {
+		errs = append(errs, s.checkpoint(true))
+	}
+	errs = append(errs, s.wal.Close())
+	s.files.closeAll()
+	return errors.Join(errs...)
+}
+
+// Abandon stops the store's goroutines and closes its files without writing
+// anything more: what a test calls instead of a crash.
+func (s *Store) Abandon() {
+	s.check.stop()
+	s.wal.Close()
+	s.files.closeAll()
+}

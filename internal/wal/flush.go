@@ -1,0 +1,202 @@
+package wal
+
+import (
+	"fmt"
+
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// run is the flusher: it takes what has gathered, makes it durable and tells
+// those who wait, until the log is closed and empty.
+func (w *WAL) run() {
+	defer close(w.finished)
+	for {
+		groups := w.take()
+		if groups == nil {
+			return
+		}
+		w.finish(groups, w.flush(groups))
+	}
+}
+
+// take waits for groups. It returns nil when the log is closed and empty.
+func (w *WAL) take() []*group {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.open == nil && len(w.sealed) == 0 {
+		if w.closed {
+			return nil
+		}
+		w.work.Wait()
+	}
+	if w.open != nil {
+		w.seal()
+	}
+	w.flushing, w.sealed = w.sealed, nil
+	return w.flushing
+}
+
+// finish wakes everybody who waits for groups. The first failure is final: what
+// a failed sync has dropped from the page cache cannot be synced again.
+func (w *WAL) finish(groups []*group, err error) {
+	w.mu.Lock()
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("write-ahead log has failed, nothing more is written until a restart: %w", err)
+		w.opt.Logger.Error("write-ahead log failed", "err", err)
+	}
+	if err = w.err; err == nil {
+		w.durable.Store(uint64(groups[len(groups)-1].seq))
+	}
+	w.flushing = nil
+	w.queued -= diskSize(groups)
+	w.room.Broadcast()
+	w.mu.Unlock()
+	for _, g := range groups {
+		for _, fn := range g.written {
+			fn(err) // left over from a flush that failed before its write was done
+		}
+		for _, fn := range g.done {
+			fn(err)
+		}
+		g.chunk.release()
+	}
+}
+
+func diskSize(groups []*group) (n int64) {
+	for _, g := range groups {
+		n += int64(align(g.end-g.start, blockSize))
+	}
+	return n
+}
+
+// flush writes the groups in order and syncs once.
+func (w *WAL) flush(groups []*group) error {
+	if err := w.Err(); err != nil {
+		return err
+	}
+	synced := map[Syncer]bool{}
+	for _, g := range groups {
+		for _, s := range g.before {
+			if !synced[s] && !w.opt.Relaxed {
+				synced[s] = true
+				if err := s.Sync(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	var dirty []vfs.File
+	for len(groups) > 0 {
+		// Groups that follow each other in one chunk go out as one write.
+		run, size := 1, w.prepare(groups[0])
+		f, off, room, err := w.place(int64(size))
+		if err != nil {
+			return err
+		}
+		first := groups[0]
+		for run < len(groups) && groups[run].chunk == first.chunk && groups[run].start == first.start+size {
+			n := align(groups[run].end-groups[run].start, blockSize)
+			if int64(size+n) > room {
+				break
+			}
+			size += w.prepare(groups[run])
+			run++
+		}
+		w.took(int64(size), groups[run-1].seq)
+		end := min(first.start+size, len(first.chunk.buf))
+		if _, err := f.WriteAt(first.chunk.buf[first.start:end], off); err != nil {
+			return err
+		}
+		if len(dirty) == 0 || dirty[len(dirty)-1] != f {
+			dirty = append(dirty, f)
+		}
+		groups = groups[run:]
+	}
+	w.tellWritten()
+	if w.opt.Relaxed {
+		return nil
+	}
+	for _, f := range dirty {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellWritten wakes those who wait for the write only.
+func (w *WAL) tellWritten() {
+	w.mu.Lock()
+	var fns []func(error)
+	for _, g := range w.flushing {
+		fns = append(fns, g.written...)
+		g.written = nil
+	}
+	w.written.Store(uint64(w.flushing[len(w.flushing)-1].seq))
+	w.mu.Unlock()
+	for _, fn := range fns {
+		fn(nil)
+	}
+}
+
+// prepare fills in the group's header and returns its size on disk.
+func (w *WAL) prepare(g *group) int {
+	h := groupHeader{
+		salt: w.opt.Salt, seq: g.seq, durable: w.Durable(),
+		length: uint32(g.end - g.start), frames: g.frames,
+	}
+	h.put(g.chunk.buf[g.start:])
+	return align(g.end-g.start, blockSize)
+}
+
+// place returns where the next size bytes go and how much room is there.
+// Enqueue has seen to it that there is room.
+func (w *WAL) place(size int64) (f vfs.File, off, room int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files.place(size)
+}
+
+// took accounts for bytes placed and sees to the next file in good time.
+func (w *WAL) took(size int64, seq Pos) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.files.took(size, seq)
+	w.live.Store(w.files.live())
+	w.makeAhead()
+}
+
+// makeAhead starts the making of another file when none is idle: space is taken
+// before it is needed. Called with mu held.
+func (w *WAL) makeAhead() {
+	if !w.files.wantsNext() || w.closed {
+		return
+	}
+	w.files.preparing = true
+	name := w.files.nextName()
+	go func() {
+		f, err := makeFile(&w.opt, name, true)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.made(f, err)
+	}()
+}
+
+// made files a new file, or remembers that the disk is full.
+func (w *WAL) made(f *file, err error) {
+	w.files.preparing = false
+	switch {
+	case err == nil:
+		w.files.add(f)
+		w.full = false
+	case isFull(err):
+		if !w.full {
+			w.opt.Logger.Warn("disk is full: producers are refused until there is room", "dir", w.opt.Dir, "err", err)
+		}
+		w.full = true
+	default:
+		w.opt.Logger.Warn("cannot make the next file of the write-ahead log", "dir", w.opt.Dir, "err", err)
+	}
+	w.room.Broadcast()
+	w.work.Broadcast()
+}

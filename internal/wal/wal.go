@@ -1,0 +1,352 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// Options of a log. FS, Dir, Salt and Next must be set.
+type Options struct {
+	FS  vfs.FS
+	Dir string
+	// Salt marks the groups of this data directory.
+	Salt uint64
+	// Next is the sequence number of the first group: larger than any that was
+	// ever written in this directory.
+	Next Pos
+	// FileSize is the size of one file in bytes; default 32 MiB.
+	FileSize int64
+	// MaxFiles bounds the log; default 8. At the bound WaitRoom waits for a checkpoint.
+	MaxFiles int
+	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB.
+	MaxMemory int64
+	// Relaxed leaves out the syncs: for tests of things above, never for data.
+	Relaxed bool
+	Logger  *slog.Logger
+}
+
+// Syncer is a file that must be durable before the group that refers to it.
+type Syncer interface{ Sync() error }
+
+// ErrFull says that the disk has no room for another file of the log. Commits
+// and deletes still fit into what is reserved.
+var ErrFull = errors.New("no disk space for the write-ahead log")
+
+// ErrClosed is what waiters get when the log is closed under them.
+var ErrClosed = errors.New("write-ahead log is closed")
+
+// maxQueued is how many bytes may wait for the flusher before WaitRoom blocks.
+const maxQueued = 16 << 20
+
+// WAL is the log. Its methods may be called from any goroutine.
+type WAL struct {
+	opt   Options
+	pool  chunkPool
+	files files
+
+	written atomic.Uint64
+	durable atomic.Uint64
+	live    atomic.Int64
+
+	mu       sync.Mutex
+	work     sync.Cond // the flusher waits for groups
+	room     sync.Cond // producers wait for the flusher or for a checkpoint
+	open     *group    // gathers frames; nil when there are none
+	cur      *chunk
+	curOff   int
+	sealed   []*group
+	flushing []*group // with the flusher
+	queued   int64    // bytes that wait for the flusher, as they will lie on disk
+	reserved int64    // bytes that WaitRoom has promised
+	next     Pos
+	err      error
+	full     bool
+	closed   bool
+	finished chan struct{}
+}
+
+// group is a run of frames that becomes durable at once or not at all.
+type group struct {
+	seq        Pos
+	chunk      *chunk
+	start, end int // in the chunk; end without padding
+	frames     uint32
+	before     []Syncer
+	written    []func(error)
+	done       []func(error)
+}
+
+// Open starts a log on what Scan has left in dir: existing files are used
+// again. Nothing that they hold is needed any more.
+func Open(opt Options) (*WAL, error) {
+	if opt.FileSize == 0 {
+		opt.FileSize = 32 << 20
+	}
+	if opt.MaxFiles == 0 {
+		opt.MaxFiles = 8
+	}
+	if opt.MaxMemory == 0 {
+		opt.MaxMemory = 96 << 20
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.FileSize%blockSize != 0 || opt.MaxFiles < 2 {
+		return nil, fmt.Errorf("write-ahead log: file size %d must be a multiple of %d and there must be at least 2 files, not %d", opt.FileSize, blockSize, opt.MaxFiles)
+	}
+	w := &WAL{opt: opt, next: max(opt.Next, 1), finished: make(chan struct{})}
+	w.work.L, w.room.L = &w.mu, &w.mu
+	w.written.Store(uint64(w.next - 1))
+	w.durable.Store(uint64(w.next - 1))
+	if err := w.files.open(&w.opt); err != nil {
+		return nil, err
+	}
+	go w.run()
+	return w, nil
+}
+
+// Enqueue adds frames to the open group, all of them to the same one, and
+// returns its position. The bytes of the frames' Data are copied and Data is
+// set to the copy. before are synced ahead of the group; done (may be nil) is
+// called once, on the flusher's goroutine, with nil after the flush or with why
+// it failed. Enqueue never blocks on the disk; those who append data call
+// WaitRoom first.
+func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, error) {
+	need := 0
+	for _, f := range frames {
+		need += f.encodedSize()
+	}
+	if max := w.opt.FileSize - groupHeaderSize; int64(need) > max {
+		return 0, fmt.Errorf("%d bytes must go together, a file of the write-ahead log holds %d", need, max)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return 0, w.err
+	}
+	if w.closed {
+		return 0, ErrClosed
+	}
+	if w.files.capacity()-w.queued < int64(align(need+groupHeaderSize, blockSize)) {
+		// The flusher must never stand before full files: a checkpoint, which
+		// would free them, waits for the flusher.
+		w.makeAhead()
+		return 0, ErrFull
+	}
+	g := w.groupFor(need)
+	for _, f := range frames {
+		size, data := f.put(w.cur.buf[w.curOff:])
+		w.curOff += size
+		f.Data = data
+		if f.Kind == KindBatch {
+			f.chunk = w.cur
+			w.cur.retain()
+		}
+	}
+	g.frames += uint32(len(frames))
+	w.queued += int64(align(w.curOff-g.start, blockSize) - align(g.end-g.start, blockSize))
+	g.end = w.curOff
+	g.before = append(g.before, before...)
+	if done != nil {
+		g.done = append(g.done, done)
+	}
+	w.work.Signal()
+	return g.seq, nil
+}
+
+// groupFor returns an open group with room for need bytes of frames at curOff.
+func (w *WAL) groupFor(need int) *group {
+	if w.open != nil && (w.curOff+need > len(w.cur.buf) || w.curOff-w.open.start+need > w.files.groupLimit()) {
+		w.seal()
+	}
+	if w.open != nil {
+		return w.open
+	}
+	if w.cur == nil || w.curOff+groupHeaderSize+need > len(w.cur.buf) {
+		if w.cur != nil {
+			w.cur.release()
+		}
+		w.cur, w.curOff = w.pool.get(groupHeaderSize+need), 0
+	}
+	w.cur.retain()
+	w.open = &group{seq: w.next, chunk: w.cur, start: w.curOff, end: w.curOff + groupHeaderSize}
+	w.next++
+	w.curOff += groupHeaderSize
+	w.queued += blockSize
+	return w.open
+}
+
+// seal closes the open group and leaves curOff on the next block.
+func (w *WAL) seal() {
+	g := w.open
+	w.open = nil
+	w.sealed = append(w.sealed, g)
+	next := min(align(g.end, blockSize), len(w.cur.buf))
+	clear(w.cur.buf[g.end:next])
+	w.curOff = next
+}
+
+// WaitRoom keeps n bytes for one Enqueue that follows, and blocks while there
+// is no room for them: back-pressure for those who append data. The caller
+// calls release after its Enqueue, or when there is none. The error is ErrFull
+// when the disk is full, the log's failure when it has failed.
+func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
+	size := int64(align(n+groupHeaderSize+frameHeaderSize, blockSize))
+	if limit := w.opt.FileSize / 2; size > limit {
+		return nil, fmt.Errorf("%d bytes are more than half a file of the write-ahead log (%d)", n, w.opt.FileSize)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.hasRoom(size) && w.roomErr() == nil {
+		stop := context.AfterFunc(ctx, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.room.Broadcast()
+		})
+		defer stop()
+		for !w.hasRoom(size) && w.roomErr() == nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			w.makeAhead()
+			w.room.Wait()
+		}
+	}
+	if err := w.roomErr(); err != nil {
+		return nil, err
+	}
+	w.reserved += size
+	return func() {
+		w.mu.Lock()
+		w.reserved -= size
+		w.mu.Unlock()
+	}, nil
+}
+
+// hasRoom reports whether size more bytes of data may come. What lies between
+// this bound and the end of the files belongs to commits and deletes.
+func (w *WAL) hasRoom(size int64) bool {
+	if w.queued > maxQueued || w.Memory() > w.opt.MaxMemory {
+		return false
+	}
+	return w.files.capacity()-w.queued-w.reserved-size >= w.opt.FileSize/4
+}
+
+// Crowded reports whether WaitRoom would block now: time for a checkpoint.
+func (w *WAL) Crowded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.hasRoom(blockSize)
+}
+
+func (w *WAL) roomErr() error {
+	switch {
+	case w.err != nil:
+		return w.err
+	case w.full:
+		return ErrFull
+	case w.closed:
+		return ErrClosed
+	}
+	return nil
+}
+
+// WhenDurable calls fn once the group at p is durable (nil) or cannot become it
+// (the log's failure): at once on the caller's goroutine when that is known,
+// else on the flusher's. fn must not block.
+func (w *WAL) WhenDurable(p Pos, fn func(error)) {
+	w.when(p, &w.durable, fn, func(g *group) *[]func(error) { return &g.done })
+}
+
+// WhenWritten is WhenDurable for those who only need the bytes to be with the
+// operating system: they survive the end of the process, not of the machine.
+func (w *WAL) WhenWritten(p Pos, fn func(error)) {
+	w.when(p, &w.written, fn, func(g *group) *[]func(error) { return &g.written })
+}
+
+func (w *WAL) when(p Pos, reached *atomic.Uint64, fn func(error), list func(*group) *[]func(error)) {
+	if p <= Pos(reached.Load()) {
+		fn(nil)
+		return
+	}
+	w.mu.Lock()
+	if err := w.err; err != nil || p <= Pos(reached.Load()) {
+		if p <= Pos(reached.Load()) {
+			err = nil
+		}
+		w.mu.Unlock()
+		fn(err)
+		return
+	}
+	defer w.mu.Unlock()
+	l := list(w.pending(p))
+	*l = append(*l, fn)
+}
+
+// pending returns the first group at or after p that is not durable yet.
+func (w *WAL) pending(p Pos) *group {
+	for _, gs := range [][]*group{w.flushing, w.sealed} {
+		for _, g := range gs {
+			if g.seq >= p {
+				return g
+			}
+		}
+	}
+	return w.groupFor(0)
+}
+
+// Durable returns the position up to which everything is on disk.
+func (w *WAL) Durable() Pos { return Pos(w.durable.Load()) }
+
+// Err returns why the log has failed; nil while it works.
+func (w *WAL) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// Last returns the position of the newest frame that was ever taken in.
+func (w *WAL) Last() Pos {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next - 1
+}
+
+// Memory returns the bytes of the chunks in use.
+func (w *WAL) Memory() int64 { return w.pool.out.Load() }
+
+// Live returns the bytes written and not freed.
+func (w *WAL) Live() int64 { return w.live.Load() }
+
+// Free says that everything up to p is durable elsewhere: files that hold
+// nothing newer are used again.
+func (w *WAL) Free(p Pos) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.files.free(p)
+	w.live.Store(w.files.live())
+	// Whether the disk still is full is found out by making the next file.
+	w.full = false
+	w.room.Broadcast()
+	w.work.Broadcast()
+}
+
+// Close flushes what is queued and stops the flusher. It returns the log's
+// failure, if it has failed.
+func (w *WAL) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.work.Broadcast()
+	w.room.Broadcast()
+	w.mu.Unlock()
+	<-w.finished
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.err, w.files.close())
+}
