@@ -19,7 +19,7 @@ func (m *model) one(ctx context.Context, in pipeline.Input) pipeline.Result {
 	if err != nil {
 		return pipeline.Result{Err: err}
 	}
-	status, reply, err := m.caller.Post(ctx, m.caller.URL(), body, httpcall.RecordHeaders([]pipeline.Input{in}))
+	status, reply, err := m.caller.Post(ctx, body, httpcall.RecordHeaders([]pipeline.Input{in}))
 	if err != nil {
 		return pipeline.Result{Err: err}
 	}
@@ -39,7 +39,7 @@ func (m *model) many(ctx context.Context, inputs []pipeline.Input, values [][]by
 	if m.shape == V1 {
 		array = append(append([]byte(`{"instances":`), array...), '}')
 	}
-	_, reply, err := m.caller.Post(ctx, m.caller.URL(), array, httpcall.RecordHeaders(inputs))
+	_, reply, err := m.caller.Post(ctx, array, httpcall.RecordHeaders(inputs))
 	if err != nil {
 		return nil, err
 	}

@@ -118,23 +118,23 @@ func (c *Caller) failed(class worker.Class, err error) *worker.Error {
 
 // Post sends a body and returns the reply's, or an error with its class.
 // status tells 204 from an empty 200.
-func (c *Caller) Post(ctx context.Context, u *url.URL, body []byte, h http.Header) (status int, reply []byte, err error) {
-	return c.do(ctx, http.MethodPost, u, body, h)
+func (c *Caller) Post(ctx context.Context, body []byte, h http.Header) (status int, reply []byte, err error) {
+	return c.do(ctx, http.MethodPost, body, h)
 }
 
-// Get asks for u and returns the reply's body, or an error with its class.
-func (c *Caller) Get(ctx context.Context, u *url.URL) ([]byte, error) {
-	_, reply, err := c.do(ctx, http.MethodGet, u, nil, nil)
+// Get returns the reply's body, or an error with its class.
+func (c *Caller) Get(ctx context.Context) ([]byte, error) {
+	_, reply, err := c.do(ctx, http.MethodGet, nil, nil)
 	return reply, err
 }
 
-func (c *Caller) do(ctx context.Context, method string, u *url.URL, body []byte, h http.Header) (int, []byte, error) {
+func (c *Caller) do(ctx context.Context, method string, body []byte, h http.Header) (int, []byte, error) {
 	call, err := c.Begin(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer call.End()
-	req, err := http.NewRequestWithContext(call.Context, method, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(call.Context, method, c.url.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, call.Failed(err)
 	}

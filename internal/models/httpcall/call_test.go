@@ -33,7 +33,7 @@ func newCaller(t *testing.T, cfg Config) *Caller {
 }
 
 func post(c *Caller, body string) (string, error) {
-	_, reply, err := c.Post(context.Background(), c.URL(), []byte(body), nil)
+	_, reply, err := c.Post(context.Background(), []byte(body), nil)
 	return string(reply), err
 }
 
@@ -81,7 +81,7 @@ func TestWhatIsSent(t *testing.T) {
 	c := newCaller(t, Config{URL: s.URL + "/classify?v=1", Headers: map[string]string{"authorization": "Bearer abc", "host": "models.internal", "user-agent": "mine"}})
 	in := pipeline.Input{ID: `ord"er/é`, IdempotencyKey: "t/0/1/step", Headers: map[string]string{
 		"traceparent": "00-1-2-01", "tracestate": "bad\nvalue", "other": "not sent"}}
-	_, reply, err := c.Post(context.Background(), c.URL(), []byte(`{"a":1}`), RecordHeaders([]pipeline.Input{in}))
+	_, reply, err := c.Post(context.Background(), []byte(`{"a":1}`), RecordHeaders([]pipeline.Input{in}))
 	if err != nil || string(reply) != "reply" {
 		t.Fatalf("Post = %q, %v", reply, err)
 	}
@@ -227,7 +227,7 @@ func TestTimeoutsAndEndedContexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	_, _, err = c.Post(ctx, c.URL(), nil, nil)
+	_, _, err = c.Post(ctx, nil, nil)
 	wantClass(t, err, worker.Retriable, "given up before it was made")
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v does not wrap the context's error", err)
@@ -265,7 +265,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	c := newCaller(t, Config{URL: s.URL})
 	for range 10 {
 		_, _ = post(c, "{}")
-		_, _, err := c.Post(context.Background(), c.URL("bad"), nil, nil)
+		_, _, err := c.At("bad").Post(context.Background(), nil, nil)
 		wantClass(t, err, worker.Retriable)
 	}
 	if len(opened) != 1 {

@@ -99,18 +99,17 @@ func New(cfg Config) (*Caller, error) {
 	return c, nil
 }
 
-// URL returns the backend's URL with path elements joined to it; each is
-// escaped as one element. Without elements it is the URL as declared.
-func (c *Caller) URL(elements ...string) *url.URL {
-	if len(elements) == 0 {
-		u := *c.url
-		return &u
-	}
+// At returns a Caller for the URL with path elements joined to it, each escaped
+// as one element. It shares everything with c: connections, places, Close.
+func (c *Caller) At(elements ...string) *Caller {
 	escaped := make([]string, len(elements))
 	for i, e := range elements {
 		escaped[i] = url.PathEscape(e)
 	}
-	return c.url.JoinPath(escaped...)
+	at := *c
+	at.url = c.url.JoinPath(escaped...)
+	at.shown = shown(at.url)
+	return &at
 }
 
 // Concurrency returns how many calls run at once.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -46,9 +45,10 @@ type Input struct {
 
 // Model speaks to one model of one server.
 type Model struct {
-	caller *httpcall.Caller
+	caller *httpcall.Caller // of the server
+	infers *httpcall.Caller
+	readys []*httpcall.Caller // of the server and of the model
 	cfg    Config
-	path   []string // of the model below the server's URL
 }
 
 var _ pipeline.Model = (*Model)(nil)
@@ -88,11 +88,17 @@ func New(cfg Config) (pipeline.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{caller: caller, cfg: cfg, path: []string{"v2", "models", cfg.Model}}
+	path := []string{"v2", "models", cfg.Model}
 	if cfg.Version != "" {
-		m.path = append(m.path, "versions", cfg.Version)
+		path = append(path, "versions", cfg.Version)
 	}
-	return m, nil
+	model := caller.At(path...)
+	return &Model{
+		caller: caller,
+		infers: model.At("infer"),
+		readys: []*httpcall.Caller{caller.At("v2", "health", "ready"), model.At("ready")},
+		cfg:    cfg,
+	}, nil
 }
 
 // Close closes the idle connections.
@@ -101,16 +107,15 @@ func (m *Model) Close() error { return m.caller.Close() }
 // Ready asks whether the server and this model are ready, for probes. What
 // stands in the way is an outage.
 func (m *Model) Ready(ctx context.Context) error {
-	for _, u := range []*url.URL{m.caller.URL("v2", "health", "ready"), m.url("ready")} {
-		if _, err := m.caller.Get(ctx, u); err != nil {
+	for _, ready := range m.readys {
+		if _, err := ready.Get(ctx); err != nil {
+			if e := (*worker.Error)(nil); errors.As(err, &e) {
+				err = e.Err // its class is that of a call
+			}
 			return worker.NewError(worker.Outage, fmt.Errorf("model %s is not ready: %w", m.cfg.Model, err))
 		}
 	}
 	return nil
-}
-
-func (m *Model) url(verb string) *url.URL {
-	return m.caller.URL(append(slices.Clone(m.path), verb)...)
 }
 
 // row is one record's part of every input tensor.
@@ -183,13 +188,13 @@ func (m *Model) infer(ctx context.Context, inputs []pipeline.Input, rows []row) 
 	if err != nil {
 		return nil, err
 	}
-	_, reply, err := m.caller.Post(ctx, m.url("infer"), body, httpcall.RecordHeaders(sent))
+	_, reply, err := m.infers.Post(ctx, body, httpcall.RecordHeaders(sent))
 	if err != nil {
 		return nil, err
 	}
 	values, err := readReply(reply, id, len(rows))
 	if err != nil {
-		return nil, m.caller.BadReply(err.Error(), reply)
+		return nil, m.infers.BadReply(err.Error(), reply)
 	}
 	return values, nil
 }
