@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -145,4 +148,64 @@ type Config struct {
 
 	// Logger gets what operators want to read; slog.Default() when nil.
 	Logger *slog.Logger
+}
+
+// complete checks the configuration and fills in defaults.
+func (c *Config) complete() error {
+	switch {
+	case c.Group == "":
+		return errors.New("Group is empty; name the consumer group")
+	case len(c.Topics) == 0:
+		return errors.New("Topics is empty; name at least one topic to read")
+	case slices.Contains(c.Topics, ""):
+		return errors.New("Topics has an empty name")
+	case c.Handler == nil:
+		return errors.New("Handler is nil; give the function that does the work")
+	case len(c.Seeds) == 0 && len(c.ClientOpts) == 0:
+		return errors.New("neither Seeds nor ClientOpts; give the address of a broker")
+	case c.DeadLetter.Topic != "" && slices.Contains(c.Topics, c.DeadLetter.Topic):
+		return fmt.Errorf("the dead-letter topic %q is among Topics; a dead letter would come back for ever", c.DeadLetter.Topic)
+	}
+	if c.Order == "" {
+		c.Order = OrderKey
+	}
+	if !slices.Contains([]Order{OrderKey, OrderNone, OrderStrict}, c.Order) {
+		return fmt.Errorf("Order %q is unknown; use key, none or strict", c.Order)
+	}
+	for _, v := range []struct {
+		name  string
+		value int64
+	}{
+		{"Batch.Max", int64(c.Batch.Max)}, {"Batch.Wait", int64(c.Batch.Wait)}, {"Concurrency", int64(c.Concurrency)},
+		{"Retry.Attempts", int64(c.Retry.Attempts)}, {"Retry.Min", int64(c.Retry.Min)}, {"Retry.Max", int64(c.Retry.Max)},
+		{"MaxInFlight", int64(c.MaxInFlight)}, {"MaxInFlightBytes", c.MaxInFlightBytes},
+		{"CommitInterval", int64(c.CommitInterval)}, {"DrainTimeout", int64(c.DrainTimeout)},
+	} {
+		if v.value < 0 {
+			return fmt.Errorf("%s is %d; it must not be negative", v.name, v.value)
+		}
+	}
+	c.Retry = c.Retry.withDefaults()
+	if c.Retry.Max < c.Retry.Min {
+		return fmt.Errorf("Retry.Max %v is below Retry.Min %v", c.Retry.Max, c.Retry.Min)
+	}
+	c.Batch.Max = max(c.Batch.Max, 1)
+	c.Concurrency = max(c.Concurrency, 1)
+	setDefault(&c.MaxInFlight, max(4096, 4*c.Batch.Max))
+	if c.MaxInFlight < c.Batch.Max {
+		return fmt.Errorf("MaxInFlight %d is below Batch.Max %d; no batch could be full", c.MaxInFlight, c.Batch.Max)
+	}
+	setDefault(&c.MaxInFlightBytes, 64<<20)
+	setDefault(&c.CommitInterval, 20*time.Millisecond)
+	setDefault(&c.DrainTimeout, 20*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return nil
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
 }

@@ -72,4 +72,40 @@ type PartitionStatus struct {
 }
 
 // Status returns a snapshot. It may be called at any time from any goroutine.
-func (w *Worker) Status() Status { return Status{Group: w.cfg.Group, State: StateNew} }
+func (w *Worker) Status() Status {
+	n := w.meter.counts()
+	s := Status{
+		Group: w.cfg.Group, Topics: w.cfg.Topics,
+		In: sum(n.in), Out: sum(n.out), Filtered: sum(n.filtered), Retried: sum(n.retried),
+		DeadLetters: sum(n.deadLetters), LastError: n.lastErr, LastErrorAt: n.lastErrAt,
+	}
+	for class, v := range n.errors {
+		if s.Errors == nil {
+			s.Errors = map[string]uint64{}
+		}
+		s.Errors[class.String()] = v
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.State, s.Calls = w.state, w.running
+	for _, p := range w.sortedPartitions() {
+		s.Partitions = append(s.Partitions, PartitionStatus{
+			Topic: p.topic, Partition: p.num, Committed: p.committed,
+			InFlight: p.tracker.len(), Held: p.held, Full: p.full(),
+		})
+		if p.blocked != nil && s.Pause == nil {
+			b := *p.blocked
+			s.Pause = &b
+		}
+	}
+	switch {
+	case w.breaker.open:
+		s.Pause = &Pause{Reason: w.breaker.reason, Since: w.breaker.since, Err: w.breaker.err.Error(), Next: w.breaker.next}
+	case w.produce.waiting():
+		s.Pause = &Pause{Reason: PauseProduce, Since: w.produce.since, Err: w.produce.err.Error(), Next: w.produce.next}
+	}
+	if s.Pause != nil && s.State == StateRunning {
+		s.State = StatePaused
+	}
+	return s
+}
