@@ -73,7 +73,7 @@ func (c *conn) run() {
 	writeErr := <-written
 	c.srv.memory.hold(-c.q.rest())
 	if writeErr != nil {
-		readErr = writeErr // the writer closed the socket: reading failed of that
+		readErr = writeErr // it made the reader stop
 	}
 	c.logEnd(readErr)
 }
@@ -164,8 +164,8 @@ func (c *conn) arm() bool {
 // dispatch decodes a request and calls its handler. An error ends the
 // connection.
 func (c *conn) dispatch(h *header, frame []byte) (Reply, error) {
-	reply, err := gate(h)
-	if err != nil || reply.p != nil {
+	handle, reply, err := c.srv.gate(h)
+	if handle == nil {
 		return reply, err
 	}
 	req, err := decode(h, frame)
@@ -179,7 +179,7 @@ func (c *conn) dispatch(h *header, frame []byte) (Reply, error) {
 		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
 		Principal: Anonymous, Peer: c.peer, Received: time.Now(), Ctx: c.ctx,
 	}
-	err = guard(func() { reply = handlers[h.key](c.srv.api, r, req) })
+	err = guard(func() { reply = handle(c.srv.api, r, req) })
 	return reply, err
 }
 
@@ -208,6 +208,7 @@ func (c *conn) write() error {
 			buf = appendReply(buf, s.correlationID, s.reply.resp)
 		}
 		held, more := c.q.pop()
+		c.srv.memory.hold(-held)
 		if !more || len(buf) >= writeAhead {
 			err = c.send(buf)
 			buf = buf[:0]
@@ -215,7 +216,6 @@ func (c *conn) write() error {
 				buf = nil
 			}
 		}
-		c.srv.memory.hold(-held)
 		if err != nil {
 			return c.giveUp(err)
 		}
@@ -231,10 +231,11 @@ func (c *conn) send(b []byte) error {
 	return err
 }
 
-// giveUp stops the reader as well, and returns err.
+// giveUp stops the reader as well, and returns err. The socket is closed when the
+// reason has been logged.
 func (c *conn) giveUp(err error) error {
 	c.q.breakOff()
-	c.nc.Close()
+	c.drain()
 	return err
 }
 

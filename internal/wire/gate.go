@@ -10,22 +10,22 @@ import (
 )
 
 // gate checks a request's key and version before its body is looked at. It
-// returns neither an answer nor an error when the request may pass.
+// returns the handler, or else an answer or an error.
 //
 // An unknown version of ApiVersions has an answer of its own, which every client
 // can read (KIP-511). For any other key there is none, as no version of the
 // answer is known to be understood: the connection is closed, as Kafka does.
-func gate(h *header) (Reply, error) {
+func (s *Server) gate(h *header) (handler, Reply, error) {
 	v, _ := kafka.VersionsOf(h.key)
-	switch _, ok := handlers[h.key]; {
-	case !ok:
-		return Reply{}, fmt.Errorf("%w %d", errUnknownKey, h.key)
+	switch handle := s.handlers[h.key]; {
+	case handle == nil:
+		return nil, Reply{}, fmt.Errorf("%w %d", errUnknownKey, h.key)
 	case h.version >= v.Min && h.version <= v.Max:
-		return Reply{}, nil
+		return handle, Reply{}, nil
 	case h.key == keyApiVersions:
-		return answer(apiVersionsUnsupported(v)), nil
+		return nil, answer(apiVersionsUnsupported(v)), nil
 	}
-	return Reply{}, fmt.Errorf("%w %d, want %d to %d", errVersion, h.version, v.Min, v.Max)
+	return nil, Reply{}, fmt.Errorf("%w %d, want %d to %d", errVersion, h.version, v.Min, v.Max)
 }
 
 // tooOld answers versions that are advertised but not served; a zero Reply when

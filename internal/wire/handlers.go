@@ -46,7 +46,7 @@ var handlers = map[int16]handler{
 }
 
 // servedVersions are the rows of the version table that have a handler.
-func servedVersions() []kafka.APIVersion {
+func servedVersions(handlers map[int16]handler) []kafka.APIVersion {
 	var rows []kafka.APIVersion
 	for _, v := range kafka.Versions {
 		if _, ok := handlers[v.Key]; ok {

@@ -77,12 +77,6 @@ func (q *queue) breakOff() {
 	q.changed.Broadcast()
 }
 
-func (q *queue) isBroken() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.broken
-}
-
 // first waits for a request and leaves it in its place; nil when the queue is
 // closed and empty.
 func (q *queue) first() *slot {

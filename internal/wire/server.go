@@ -45,12 +45,13 @@ type Config struct {
 
 // Server accepts connections and serves the Kafka protocol on them.
 type Server struct {
-	cfg    Config
-	api    *api
-	log    *slog.Logger
-	memory memory
-	hard   context.Context // ends when connections are cut off
-	kill   context.CancelFunc
+	cfg      Config
+	handlers map[int16]handler
+	api      *api
+	log      *slog.Logger
+	memory   memory
+	hard     context.Context // ends when connections are cut off
+	kill     context.CancelFunc
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -74,8 +75,14 @@ func NewServer(cfg Config) (*Server, error) {
 	cfg.Memory = orDefault(cfg.Memory, DefaultMemory)
 	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}}
 	s.hard, s.kill = context.WithCancel(context.Background())
-	s.api = &api{node: cfg.Node, served: servedVersions(), log: cfg.Log}
+	s.speak(handlers)
 	return s, nil
+}
+
+// speak sets what the server serves.
+func (s *Server) speak(handlers map[int16]handler) {
+	s.handlers = handlers
+	s.api = &api{node: s.cfg.Node, served: servedVersions(handlers), log: s.log}
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {

@@ -97,12 +97,13 @@ func (c *cursor) take(n int) []byte {
 }
 
 func (c *cursor) uvarint() uint32 {
-	v, n := binary.Uvarint(c.rest)
+	const longest = 5
+	v, n := binary.Uvarint(c.rest[:min(longest, len(c.rest))])
 	switch {
-	case n == 0:
+	case n == 0 && len(c.rest) < longest:
 		c.fail(errCutShort)
 		return 0
-	case n < 0 || n > 5 || v > 1<<32-1:
+	case n == 0 || v > 1<<32-1:
 		c.fail(errBadVarint)
 		return 0
 	}
