@@ -118,3 +118,18 @@ func (s *Snapshot) brokerValue(name string) value {
 	v, _ := d.parse(*e.Value) // checked when it was set
 	return v
 }
+
+// Times is the range that record timestamps may lie in at now; nil when any may.
+func (v *View) Times(now time.Time) *kafka.TimeRange {
+	r := kafka.TimeRange{Min: math.MinInt64, Max: math.MaxInt64}
+	if v.TimestampBefore != math.MaxInt64 {
+		r.Min = now.UnixMilli() - v.TimestampBefore.Milliseconds()
+	}
+	if v.TimestampAfter != math.MaxInt64 {
+		r.Max = now.UnixMilli() + v.TimestampAfter.Milliseconds()
+	}
+	if r.Min == math.MinInt64 && r.Max == math.MaxInt64 {
+		return nil
+	}
+	return &r
+}

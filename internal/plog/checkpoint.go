@@ -256,26 +256,5 @@ func (s *Store) writeCheckpointFile(head checkpointHead, planned map[*Log][]byte
 			sections = append(sections, b)
 		}
 	}
-	return replaceFile(s.opt.FS, s.opt.Dir, checkpointName, encodeCheckpoint(head, sections), s.opt.Relaxed)
-}
-
-// replaceFile puts data under dir/name so that after a crash either the old or
-// the new content is there, whole.
-func replaceFile(fsys vfs.FS, dir, name string, data []byte, relaxed bool) error {
-	tmp := path.Join(dir, name+".tmp")
-	f, err := fsys.Create(tmp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(data, 0)
-	if err == nil && !relaxed {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(tmp, path.Join(dir, name)); err != nil {
-		return err
-	}
-	return fsys.SyncDir(dir)
+	return vfs.ReplaceFile(s.opt.FS, path.Join(s.opt.Dir, checkpointName), encodeCheckpoint(head, sections))
 }

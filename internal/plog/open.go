@@ -1,9 +1,7 @@
 package plog
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"path"
 
 	"github.com/leatdev/leat/internal/vfs"
@@ -86,7 +84,7 @@ func (s *Store) walDir() string { return path.Join(s.opt.Dir, "wal") }
 
 // loadCheckpoint makes the logs that the checkpoint knows.
 func (s *Store) loadCheckpoint() (head checkpointHead, found bool, err error) {
-	b, err := readWhole(s.opt.FS, path.Join(s.opt.Dir, checkpointName))
+	b, err := vfs.ReadFile(s.opt.FS, path.Join(s.opt.Dir, checkpointName))
 	if isNotExist(err) {
 		return head, false, nil
 	}
@@ -108,21 +106,4 @@ func (s *Store) loadCheckpoint() (head checkpointHead, found bool, err error) {
 		s.logs[l.id] = l
 	}
 	return head, true, nil
-}
-
-func readWhole(fsys vfs.FS, name string) ([]byte, error) {
-	f, err := fsys.OpenRead(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, size)
-	if n, err := f.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && int64(n) == size) {
-		return nil, err
-	}
-	return b, nil
 }

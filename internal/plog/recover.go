@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/vfs"
 	"github.com/leatdev/leat/internal/wal"
 )
 
@@ -326,11 +327,11 @@ func (s *Store) keepDamaged(res *wal.Result, report *Report) error {
 		if strings.HasSuffix(name, ".tmp") {
 			continue
 		}
-		b, err := readWhole(s.opt.FS, path.Join(s.walDir(), name))
+		b, err := vfs.ReadFile(s.opt.FS, path.Join(s.walDir(), name))
 		if err != nil {
 			return err
 		}
-		if err := replaceFile(s.opt.FS, report.Kept, name, b, s.opt.Relaxed); err != nil {
+		if err := vfs.ReplaceFile(s.opt.FS, path.Join(report.Kept, name), b); err != nil {
 			return err
 		}
 	}

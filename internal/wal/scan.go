@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -66,7 +65,7 @@ func Scan(fsys vfs.FS, dir string, salt uint64, after Pos) (*Result, error) {
 		if !strings.HasSuffix(name, fileSuffix) {
 			continue
 		}
-		data, err := readFile(fsys, path.Join(dir, name))
+		data, err := vfs.ReadFile(fsys, path.Join(dir, name))
 		if err != nil {
 			return nil, fmt.Errorf("write-ahead log %s: %w", path.Join(dir, name), err)
 		}
@@ -172,21 +171,4 @@ func parseGroup(f found) (frames, bad []Frame, err error) {
 		p = p[size:]
 	}
 	return frames, bad, err
-}
-
-func readFile(fsys vfs.FS, name string) ([]byte, error) {
-	f, err := fsys.OpenRead(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, size)
-	if n, err := f.ReadAt(data, 0); err != nil && !(errors.Is(err, io.EOF) && int64(n) == size) {
-		return nil, err
-	}
-	return data, nil
 }

@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// metaVersion is the format of a data directory as a whole. A newer one is
+// refused; an older one is upgraded by an explicit step.
+const metaVersion = 1
+
+// meta is the file meta.json: what the data directory is.
+type meta struct {
+	Version   int    `json:"version"`
+	ClusterID string `json:"cluster_id"`
+	// Salt marks what belongs to this directory in files that might be mixed up.
+	Salt uint64 `json:"salt"`
+	// Boots counts the starts. It is the leader epoch, and the high part of
+	// producer ids, so that neither is ever given out twice.
+	Boots int32 `json:"boots"`
+}
+
+const (
+	metaName = "meta.json"
+	lockName = "lock"
+)
+
+// openDir locks the data directory, making it when it is not there, and counts
+// the start durably.
+func openDir(fsys vfs.FS, dir string) (meta, io.Closer, error) {
+	if err := makeDir(fsys, dir); err != nil {
+		return meta{}, nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := fsys.Lock(path.Join(dir, lockName))
+	if errors.Is(err, vfs.ErrLocked) {
+		return meta{}, nil, fmt.Errorf("data directory %s is in use by another Leat: stop that one or choose another directory: %w", dir, err)
+	}
+	if err != nil {
+		return meta{}, nil, fmt.Errorf("data directory: %w", err)
+	}
+	m, err := readMeta(fsys, dir)
+	if err == nil {
+		m.Boots++
+		err = writeMeta(fsys, dir, m)
+	}
+	if err != nil {
+		return meta{}, nil, errors.Join(err, lock.Close())
+	}
+	return m, lock, nil
+}
+
+func makeDir(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	return fsys.SyncDir(path.Dir(path.Clean(dir)))
+}
+
+func readMeta(fsys vfs.FS, dir string) (meta, error) {
+	name := path.Join(dir, metaName)
+	b, err := vfs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newMeta(fsys, dir)
+	}
+	if err != nil {
+		return meta{}, err
+	}
+	var m meta
+	if err := json.Unmarshal(b, &m); err != nil {
+		return meta{}, fmt.Errorf("%s is not readable: %w", name, err)
+	}
+	switch {
+	case m.Version > metaVersion:
+		return meta{}, fmt.Errorf("%s: the data has format version %d, this program knows versions up to %d: use a newer Leat", name, m.Version, metaVersion)
+	case m.Version < 1 || m.ClusterID == "" || m.Boots < 0:
+		return meta{}, fmt.Errorf("%s does not describe a data directory: %s", name, b)
+	}
+	return m, nil
+}
+
+// newMeta is the meta of a directory that has none, which must be empty: what
+// lies in it might be somebody's data.
+func newMeta(fsys vfs.FS, dir string) (meta, error) {
+	names, err := fsys.List(dir)
+	if err != nil {
+		return meta{}, err
+	}
+	for _, n := range names {
+		switch n {
+		case lockName, metaName + ".tmp", "lost+found":
+		default:
+			return meta{}, fmt.Errorf("%s holds %q but no %s: it is not a Leat data directory; choose an empty one", dir, n, metaName)
+		}
+	}
+	var salt [8]byte
+	rand.Read(salt[:])
+	return meta{Version: metaVersion, ClusterID: kafka.NewUUID().String(), Salt: binary.BigEndian.Uint64(salt[:])}, nil
+}
+
+func writeMeta(fsys vfs.FS, dir string, m meta) error {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return vfs.ReplaceFile(fsys, path.Join(dir, metaName), append(b, '\n'))
+}

@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/coord/group"
+)
+
+// Describe shows groups.
+func (g *Groups) Describe(req *kmsg.DescribeGroupsRequest, done func(*kmsg.DescribeGroupsResponse)) {
+	res := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+	res.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
+	all := gather(len(req.Groups), func() { done(res) })
+	for i, id := range req.Groups {
+		ask(g, id, func(t group.Token) group.Event { return group.Describe{Token: t, Group: id, Version: req.Version} },
+			func(a kmsg.DescribeGroupsResponseGroup) {
+				res.Groups[i] = a
+				all()
+			}, func(code int16) {
+				res.Groups[i].Default()
+				res.Groups[i].Group, res.Groups[i].ErrorCode = id, code
+				all()
+			})
+	}
+}
+
+// List names the groups of the states and types asked for.
+func (g *Groups) List(req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
+	res := req.ResponseKind().(*kmsg.ListGroupsResponse)
+	shards := g.all()
+	var mu sync.Mutex
+	all := gather(len(shards), func() {
+		slices.SortFunc(res.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
+		done(res)
+	})
+	for _, sh := range shards {
+		sh.step(group.List{States: req.StatesFilter, Types: req.TypesFilter, Token: replyTo(func(answer any) {
+			mu.Lock()
+			switch a := answer.(type) {
+			case []kmsg.ListGroupsResponseGroup:
+				res.Groups = append(res.Groups, a...)
+			case group.ListFailed:
+				res.ErrorCode = int16(a)
+			}
+			mu.Unlock()
+			all()
+		})})
+	}
+}
+
+// Delete removes groups without members, and their offsets.
+func (g *Groups) Delete(req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
+	res := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
+	res.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
+	all := gather(len(req.Groups), func() { done(res) })
+	for i, id := range req.Groups {
+		set := func(code int16) {
+			res.Groups[i].Default()
+			res.Groups[i].Group, res.Groups[i].ErrorCode = id, code
+			if code != 0 {
+				res.Groups[i].ErrorMessage = kmsg.StringPtr(kerr.TypedErrorForCode(code).Description)
+			}
+			all()
+		}
+		ask(g, id, func(t group.Token) group.Event { return group.DeleteGroup{Token: t, Group: id} }, set, set)
+	}
+}

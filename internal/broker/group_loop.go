@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"sync"
+	"time"
+
+	"github.com/leatdev/leat/internal/coord/group"
+)
+
+// groupLoop is the one goroutine behind all machines: it brings them the time
+// and what became durable. The flusher must not wait for a machine's lock.
+type groupLoop struct {
+	groups *Groups
+	wake   chan struct{}
+	quit   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+
+	mu        sync.Mutex
+	deadlines map[*groupShard]time.Time
+	timerAt   time.Time // when the loop wakes by itself; zero: never
+	durables  map[*groupShard]durables
+}
+
+// durables is what the flusher has said about a machine's writes: those up to
+// upTo are on disk; with err the ones behind will never be.
+type durables struct {
+	upTo uint64
+	err  error
+}
+
+func (l *groupLoop) start(g *Groups) {
+	l.groups = g
+	l.wake = make(chan struct{}, 1)
+	l.quit = make(chan struct{})
+	l.done = make(chan struct{})
+	l.deadlines = make(map[*groupShard]time.Time)
+	l.durables = make(map[*groupShard]durables)
+	go l.run()
+}
+
+func (l *groupLoop) stop() {
+	l.once.Do(func() { close(l.quit) })
+	<-l.done
+}
+
+// durable takes the news from the flusher.
+func (l *groupLoop) durable(s *groupShard, id uint64, err error) {
+	l.mu.Lock()
+	d := l.durables[s]
+	if err != nil {
+		d.err = err
+	} else {
+		d.upTo = max(d.upTo, id)
+	}
+	l.durables[s] = d
+	l.mu.Unlock()
+	l.poke()
+}
+
+// expect sets when a machine has to be told the time.
+func (l *groupLoop) expect(s *groupShard, at time.Time) {
+	l.mu.Lock()
+	l.deadlines[s] = at
+	sooner := !at.IsZero() && (l.timerAt.IsZero() || at.Before(l.timerAt))
+	l.mu.Unlock()
+	if sooner {
+		l.poke()
+	}
+}
+
+func (l *groupLoop) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *groupLoop) stopped() bool {
+	select {
+	case <-l.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *groupLoop) run() {
+	defer close(l.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for !l.stopped() {
+		l.mu.Lock()
+		news := l.durables
+		l.durables = make(map[*groupShard]durables)
+		now := l.groups.opt.Now()
+		var due []*groupShard
+		l.timerAt = time.Time{}
+		for s, at := range l.deadlines {
+			switch {
+			case at.IsZero():
+			case !now.Before(at):
+				due = append(due, s)
+			case l.timerAt.IsZero() || at.Before(l.timerAt):
+				l.timerAt = at
+			}
+		}
+		next := l.timerAt
+		l.mu.Unlock()
+
+		for s, d := range news {
+			if d.upTo > 0 {
+				s.step(group.Durable{ID: d.upTo})
+			}
+			if d.err != nil {
+				s.step(group.Durable{Err: d.err})
+			}
+		}
+		for _, s := range due {
+			s.step(group.Tick{})
+		}
+		if len(news) > 0 || len(due) > 0 {
+			continue // they may have set other deadlines
+		}
+		if next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(next.Sub(now))
+		}
+		select {
+		case <-l.wake:
+		case <-timer.C:
+		case <-l.quit:
+			return
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package broker
+
+import (
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/kafka"
+)
+
+// Commit stores offsets; the answer comes when they are on disk. Topics that do
+// not exist are answered one by one, the others are stored.
+func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCommitResponse)) {
+	res := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+	e := group.Commit{
+		Group:           req.Group,
+		MemberID:        req.MemberID,
+		InstanceID:      req.InstanceID,
+		Generation:      req.Generation,
+		Version:         req.Version,
+		RetentionMillis: req.RetentionTimeMillis,
+	}
+	topics := g.opt.Catalog.Snapshot()
+	var slots []*int16 // where the codes of e.Offsets go
+	for _, rt := range req.Topics {
+		st := kmsg.NewOffsetCommitResponseTopic()
+		st.Topic, st.TopicID = rt.Topic, rt.TopicID
+		st.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(rt.Partitions))
+		t, code := lookUp(topics, req.Version >= 10, rt.Topic, rt.TopicID)
+		for i, rp := range rt.Partitions {
+			st.Partitions[i].Default()
+			st.Partitions[i].Partition, st.Partitions[i].ErrorCode = rp.Partition, code
+			if code != 0 {
+				continue
+			}
+			o := group.CommitOffset{Topic: t.Name, TopicID: t.ID, Partition: rp.Partition, Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch}
+			if rp.Metadata != nil {
+				o.Metadata = *rp.Metadata
+			}
+			e.Offsets = append(e.Offsets, o)
+			slots = append(slots, &st.Partitions[i].ErrorCode)
+		}
+		res.Topics = append(res.Topics, st)
+	}
+	ask(g, req.Group, func(t group.Token) group.Event { e.Token = t; return e }, func(a group.CommitAnswer) {
+		for i, code := range a.Codes {
+			*slots[i] = code
+		}
+		done(res)
+	}, func(code int16) {
+		for _, s := range slots {
+			*s = code
+		}
+		done(res)
+	})
+}
+
+// lookUp finds a topic by name, or by id as requests of group offsets do from
+// v10 on; the code says what is wrong.
+func lookUp(s *catalog.Snapshot, byID bool, name string, id [16]byte) (*catalog.Topic, int16) {
+	if byID {
+		if t := s.TopicByID(kafka.UUID(id)); t != nil {
+			return t, 0
+		}
+		return nil, kerr.UnknownTopicID.Code
+	}
+	if t := s.Topic(name); t != nil {
+		return t, 0
+	}
+	return nil, kerr.UnknownTopicOrPartition.Code
+}
+
+// Fetch tells committed offsets, of one group (before v8) or of several.
+// RequireStable has nothing to wait for as long as there are no transactions:
+// every offset that is shown is durable.
+func (g *Groups) Fetch(req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetchResponse)) {
+	res := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	if req.Version < 8 {
+		g.fetchOne(req, res, done)
+		return
+	}
+	res.Groups = make([]kmsg.OffsetFetchResponseGroup, len(req.Groups))
+	all := gather(len(req.Groups), func() { done(res) })
+	topics := g.opt.Catalog.Snapshot()
+	for i := range req.Groups {
+		rg, sg := &req.Groups[i], &res.Groups[i]
+		sg.Default()
+		sg.Group = rg.Group
+		e := group.FetchOffsets{Group: rg.Group, All: rg.Topics == nil}
+		var unknown []kmsg.OffsetFetchResponseGroupTopic
+		for _, rt := range rg.Topics {
+			name := rt.Topic
+			if req.Version >= 10 {
+				t, code := lookUp(topics, true, "", rt.TopicID)
+				if code != 0 {
+					unknown = append(unknown, unknownFetch(rt.TopicID, rt.Partitions, code))
+					continue
+				}
+				name = t.Name
+			}
+			e.Topics = append(e.Topics, group.TopicPartitions{Topic: name, Partitions: rt.Partitions})
+		}
+		ask(g, rg.Group, func(t group.Token) group.Event { e.Token = t; return e }, func(a group.FetchAnswer) {
+			sg.ErrorCode = a.Code
+			for _, ft := range a.Topics {
+				st := kmsg.NewOffsetFetchResponseGroupTopic()
+				st.Topic = ft.Topic
+				if req.Version >= 10 {
+					t, code := lookUp(topics, false, ft.Topic, [16]byte{})
+					if code != 0 {
+						continue // all were asked for; this one's topic is just being deleted
+					}
+					st.TopicID = t.ID
+				}
+				for _, o := range ft.Partitions {
+					sp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+					sp.Partition, sp.Offset, sp.LeaderEpoch, sp.ErrorCode = o.Partition, o.Offset, o.LeaderEpoch, o.Code
+					sp.Metadata = kmsg.StringPtr(o.Metadata)
+					st.Partitions = append(st.Partitions, sp)
+				}
+				sg.Topics = append(sg.Topics, st)
+			}
+			sg.Topics = append(sg.Topics, unknown...)
+			all()
+		}, func(code int16) {
+			sg.ErrorCode = code
+			all()
+		})
+	}
+}
+
+// unknownFetch answers for a topic id that does not exist.
+func unknownFetch(id [16]byte, partitions []int32, code int16) kmsg.OffsetFetchResponseGroupTopic {
+	st := kmsg.NewOffsetFetchResponseGroupTopic()
+	st.TopicID = id
+	for _, p := range partitions {
+		sp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+		sp.Partition, sp.Offset, sp.ErrorCode = p, -1, code
+		sp.Metadata = kmsg.StringPtr("")
+		st.Partitions = append(st.Partitions, sp)
+	}
+	return st
+}
+
+// fetchOne is Fetch before v8.
+func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, res *kmsg.OffsetFetchResponse, done func(*kmsg.OffsetFetchResponse)) {
+	e := group.FetchOffsets{Group: req.Group, All: req.Topics == nil && req.Version >= 2}
+	for _, t := range req.Topics {
+		e.Topics = append(e.Topics, group.TopicPartitions{Topic: t.Topic, Partitions: t.Partitions})
+	}
+	fill := func(a group.FetchAnswer) {
+		res.ErrorCode = a.Code
+		for _, ft := range a.Topics {
+			st := kmsg.NewOffsetFetchResponseTopic()
+			st.Topic = ft.Topic
+			for _, o := range ft.Partitions {
+				sp := kmsg.NewOffsetFetchResponseTopicPartition()
+				sp.Partition, sp.Offset, sp.LeaderEpoch, sp.ErrorCode = o.Partition, o.Offset, o.LeaderEpoch, o.Code
+				sp.Metadata = kmsg.StringPtr(o.Metadata)
+				st.Partitions = append(st.Partitions, sp)
+			}
+			res.Topics = append(res.Topics, st)
+		}
+		done(res)
+	}
+	ask(g, req.Group, func(t group.Token) group.Event { e.Token = t; return e }, fill, func(code int16) {
+		// v1 has no error of its own: each partition carries it.
+		a := group.FetchAnswer{Code: code}
+		for _, t := range e.Topics {
+			ft := group.FetchedTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				ft.Partitions = append(ft.Partitions, group.FetchedOffset{Partition: p, Offset: -1, LeaderEpoch: -1, Code: code})
+			}
+			a.Topics = append(a.Topics, ft)
+		}
+		fill(a)
+	})
+}
+
+// DeleteOffsets forgets offsets of topics that the group does not read.
+func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, done func(*kmsg.OffsetDeleteResponse)) {
+	res := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
+	e := group.DeleteOffsets{Group: req.Group}
+	topics := g.opt.Catalog.Snapshot()
+	unknown := make([]int16, len(req.Topics))
+	for i, t := range req.Topics {
+		tp := group.TopicPartitions{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			tp.Partitions = append(tp.Partitions, p.Partition)
+		}
+		if _, unknown[i] = lookUp(topics, false, t.Topic, [16]byte{}); unknown[i] == 0 {
+			e.Topics = append(e.Topics, tp)
+		}
+	}
+	ask(g, req.Group, func(t group.Token) group.Event { e.Token = t; return e }, func(a group.DeleteOffsetsAnswer) {
+		res.ErrorCode = a.Code
+		known := 0
+		for i, rt := range req.Topics {
+			if a.Code != 0 {
+				break
+			}
+			st := kmsg.NewOffsetDeleteResponseTopic()
+			st.Topic = rt.Topic
+			for j, p := range rt.Partitions {
+				sp := kmsg.NewOffsetDeleteResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = p.Partition, unknown[i]
+				if unknown[i] == 0 {
+					sp.ErrorCode = a.Codes[known][j]
+				}
+				st.Partitions = append(st.Partitions, sp)
+			}
+			if unknown[i] == 0 {
+				known++
+			}
+			res.Topics = append(res.Topics, st)
+		}
+		done(res)
+	}, func(code int16) {
+		res.ErrorCode = code
+		done(res)
+	})
+}
+
+// gather returns a function to be called n times, the last of which calls done.
+// With n = 0 done is called at once.
+func gather(n int, done func()) func() {
+	if n == 0 {
+		done()
+		return func() {}
+	}
+	var mu sync.Mutex
+	return func() {
+		mu.Lock()
+		n--
+		last := n == 0
+		mu.Unlock()
+		if last {
+			done()
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package broker
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
+)
+
+// maxGroupRecords bounds the opening of a compressed batch of
+// __consumer_offsets. The broker's own are not compressed.
+const maxGroupRecords = 64 << 20
+
+// groupShard is one machine and its log.
+type groupShard struct {
+	groups    *Groups
+	partition int32
+	log       *plog.Log
+	broken    error // why the log could not be read; nothing is served then
+
+	mu      sync.Mutex
+	machine *group.Coordinator
+}
+
+// replyTo is the token of every request: it takes the answer.
+type replyTo func(answer any)
+
+// newGroupShard rebuilds a machine from its log. It counts what it meets in n.
+func newGroupShard(g *Groups, t *catalog.Topic, partition int32, n *group.Replayed) *groupShard {
+	s := &groupShard{groups: g, partition: partition, machine: group.New(g.cfg)}
+	s.log = g.opt.Store.Log(plog.ID{Topic: t.ID, Partition: partition})
+	err := errNoLog
+	if s.log != nil {
+		err = s.log.ReadAll(func(b kafka.Batch) error { return s.replay(b, n) })
+	}
+	if err != nil {
+		s.broken = err
+		g.opt.Logger.Error("groups cannot be loaded from this partition; its groups are not available", "partition", s, "err", err)
+		return s
+	}
+	s.mu.Lock()
+	out := s.carryOut(s.machine.Loaded(g.opt.Now(), g.topicExists))
+	s.finish(out)
+	return s
+}
+
+var errNoLog = errors.New("the catalogue names this partition, but it has no log")
+
+// topicExists says whether offsets of a topic are still of use.
+func (g *Groups) topicExists(name string, id [16]byte) bool {
+	t := g.opt.Catalog.Snapshot().Topic(name)
+	return t != nil && (id == [16]byte{} || t.ID == id)
+}
+
+func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
+	if b.Control() {
+		return nil
+	}
+	if b.Transactional() {
+		// What a transaction brings counts when it is committed, which nothing here
+		// can say yet.
+		n.Skipped += int(b.NumRecords())
+		return nil
+	}
+	for r, err := range b.Records(maxGroupRecords) {
+		if err != nil {
+			return err
+		}
+		if err := s.machine.Replay(group.Record{Key: r.Key, Value: r.Value}, n); err != nil {
+			n.Skipped++
+			s.groups.opt.Logger.Warn("a record of the groups' topic cannot be read and is skipped",
+				"partition", s, "offset", r.Offset, "err", err)
+		}
+	}
+	return nil
+}
+
+// step puts an event into the machine and does what follows from it.
+func (s *groupShard) step(e group.Event) {
+	s.mu.Lock()
+	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), e))
+	s.finish(out)
+}
+
+// carryOut appends what the machine wants appended, and gathers what is left to
+// do when the lock is free. Called with mu held.
+func (s *groupShard) carryOut(eff group.Effects) group.Effects {
+	// Reports about writes may cause more effects, which come behind these.
+	for i := 0; i < len(eff.Writes); i++ {
+		w := eff.Writes[i]
+		pos, err := s.append(w.Records)
+		more := s.machine.Step(s.groups.opt.Now(), group.Appended{ID: w.ID, Err: err})
+		eff.Writes = append(eff.Writes, more.Writes...)
+		eff.Replies = append(eff.Replies, more.Replies...)
+		eff.Notes = append(eff.Notes, more.Notes...)
+		if err == nil {
+			s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, w.ID, err) })
+		}
+	}
+	return eff
+}
+
+// append writes one batch. It does not wait for the disk.
+func (s *groupShard) append(records []group.Record) (plog.Pos, error) {
+	now := s.groups.opt.Now().UnixMilli()
+	rs := make([]kafka.Record, len(records))
+	for i, r := range records {
+		rs[i] = kafka.Record{Timestamp: now, Key: r.Key, Value: r.Value}
+	}
+	_, pos, err := s.groups.opt.Store.Submit(plog.Append(s.log, kafka.Build(kafka.BatchSpec{}, rs)))
+	return pos, err
+}
+
+// finish lets go of the lock, sends the answers and sets the clock.
+func (s *groupShard) finish(eff group.Effects) {
+	deadline := s.machine.Deadline()
+	s.mu.Unlock()
+	for _, n := range eff.Notes {
+		s.groups.opt.Logger.Info(n.Text, "group", n.Group)
+	}
+	for _, r := range eff.Replies {
+		r.Token.(replyTo)(r.Answer)
+	}
+	s.groups.loop.expect(s, deadline)
+}

@@ -1,0 +1,178 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf16"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
+)
+
+// OffsetsTopic is where groups and their offsets are kept.
+const OffsetsTopic = "__consumer_offsets"
+
+// Groups is the group coordinator: the machines of package group, one per
+// partition of __consumer_offsets, with a lock, the log and the clock around
+// each. Its methods may be called from any goroutine. They do not wait: what
+// they are asked for is handed to the callback, exactly once, from any
+// goroutine and maybe before they return. A callback must not block.
+type Groups struct {
+	opt GroupsOptions
+	cfg group.Config
+
+	// shards are the machines, by partition; nil until the topic exists.
+	shards atomic.Pointer[[]*groupShard]
+	create sync.Mutex // held while the topic is made
+
+	loop groupLoop
+}
+
+// GroupsOptions are what Groups stands on. All are needed.
+type GroupsOptions struct {
+	Store   *plog.Store
+	Catalog *catalog.Catalog
+	// CreateTopic makes a topic of the broker's own; it returns when the topic
+	// can be used, and without error when it was there.
+	CreateTopic func(ctx context.Context, name string, partitions int32, configs map[string]string) error
+	Logger      *slog.Logger
+	Now         func() time.Time
+}
+
+// NewGroups loads the groups that the log holds and starts to watch their
+// deadlines. Records that cannot be read are skipped, and a partition whose log
+// cannot be read is left out, both with a line in the log: its groups are not
+// available, the others are.
+func NewGroups(opt GroupsOptions) *Groups {
+	s := opt.Catalog.Snapshot()
+	g := &Groups{opt: opt, cfg: group.DefaultConfig()}
+	g.cfg.MinSessionTimeout = s.Millis("group.min.session.timeout.ms")
+	g.cfg.MaxSessionTimeout = s.Millis("group.max.session.timeout.ms")
+	g.cfg.InitialRebalanceDelay = max(s.Millis("group.initial.rebalance.delay.ms"), 0)
+	g.cfg.MaxSize = int(s.Int("group.max.size"))
+	g.cfg.OffsetMetadataMaxSize = int(s.Int("offset.metadata.max.bytes"))
+	g.cfg.OffsetsRetention = time.Duration(s.Int("offsets.retention.minutes")) * time.Minute
+	g.cfg.OffsetsRetentionCheckInterval = s.Millis("offsets.retention.check.interval.ms")
+	// A random UUID, as Kafka's: a member id must be hard to guess.
+	g.cfg.NewID = func() string { return kafka.NewUUID().String() }
+	g.loop.start(g)
+	if t := s.Topic(OffsetsTopic); t != nil {
+		g.load(t)
+	}
+	return g
+}
+
+// Close stops watching deadlines. Requests that still wait are not answered: the
+// connections they came by are gone, or answer for themselves.
+func (g *Groups) Close() { g.loop.stop() }
+
+// load makes the machines of a topic that exists.
+func (g *Groups) load(t *catalog.Topic) {
+	began := time.Now()
+	shards := make([]*groupShard, t.Partitions)
+	var n group.Replayed
+	for p := range shards {
+		shards[p] = newGroupShard(g, t, int32(p), &n)
+	}
+	g.shards.Store(&shards)
+	g.opt.Logger.Info("groups loaded", "partitions", len(shards), "offsets", n.Offsets, "groups", n.Groups,
+		"tombstones", n.Tombstones, "skipped", n.Skipped, "took", time.Since(began))
+}
+
+// shard returns the machine of a group. The topic is made for the first one.
+func (g *Groups) shard(groupID string) (*groupShard, error) {
+	if err := g.Ready(context.Background()); err != nil {
+		return nil, err
+	}
+	s := *g.shards.Load()
+	sh := s[groupPartition(groupID, len(s))]
+	if sh.broken != nil {
+		return nil, kerr.CoordinatorNotAvailable
+	}
+	return sh, nil
+}
+
+// Available says whether the group's coordinator can be used: nil, or a kerr.
+func (g *Groups) Available(groupID string) error {
+	_, err := g.shard(groupID)
+	return err
+}
+
+// Ready makes __consumer_offsets if it does not exist yet. An error is a kerr
+// that clients of a group understand.
+func (g *Groups) Ready(ctx context.Context) error {
+	if g.shards.Load() != nil {
+		return nil
+	}
+	g.create.Lock()
+	defer g.create.Unlock()
+	if g.shards.Load() != nil {
+		return nil
+	}
+	s := g.opt.Catalog.Snapshot()
+	err := g.opt.CreateTopic(ctx, OffsetsTopic, int32(s.Int("offsets.topic.num.partitions")), map[string]string{
+		"cleanup.policy":   "compact",
+		"compression.type": "producer",
+		"segment.bytes":    strconv.FormatInt(s.Int("offsets.topic.segment.bytes"), 10),
+	})
+	if err != nil {
+		g.opt.Logger.Error("the groups' topic cannot be made; clients are told to try again", "topic", OffsetsTopic, "err", err)
+		return kerr.CoordinatorNotAvailable
+	}
+	t := g.opt.Catalog.Snapshot().Topic(OffsetsTopic)
+	if t == nil {
+		return kerr.CoordinatorNotAvailable // deleted in the same moment
+	}
+	g.load(t)
+	return nil
+}
+
+// all returns the machines that work; none when the topic does not exist.
+func (g *Groups) all() []*groupShard {
+	p := g.shards.Load()
+	if p == nil {
+		return nil
+	}
+	var s []*groupShard
+	for _, sh := range *p {
+		if sh.broken == nil {
+			s = append(s, sh)
+		}
+	}
+	return s
+}
+
+// TopicDeleted forgets the offsets of a topic that was deleted.
+func (g *Groups) TopicDeleted(name string, id kafka.UUID) {
+	for _, sh := range g.all() {
+		sh.step(group.TopicGone{Topic: name, ID: id})
+	}
+}
+
+// groupPartition is Kafka's choice of a group's partition: Java's hashCode of
+// the id, without the sign, modulo the number of partitions.
+func groupPartition(groupID string, partitions int) int {
+	var h int32
+	for _, u := range utf16.Encode([]rune(groupID)) {
+		h = 31*h + int32(u)
+	}
+	switch {
+	case h == -1<<31:
+		h = 0
+	case h < 0:
+		h = -h
+	}
+	return int(h) % partitions
+}
+
+// String names the shard in log lines.
+func (s *groupShard) String() string { return fmt.Sprintf("%s-%d", OffsetsTopic, s.partition) }
