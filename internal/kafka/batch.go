@@ -189,3 +189,7 @@ func (b Batch) VerifyCRC() error {
 	}
 	return nil
 }
+
+// Size is the length that the batch's header says, in bytes; for a view of the
+// header alone.
+func (b Batch) Size() int { return int(b.i32(offLength)) + LogOverhead }

@@ -31,10 +31,6 @@ func (t *TimeRange) holds(ts int64) bool {
 
 const noTimestamp = -1
 
-// attrDeleteHorizon says that the first timestamp is the time at which the
-// cleaner may drop the batch's tombstones (KIP-534). Only the cleaner sets it.
-const attrDeleteHorizon = 0x40
-
 // CheckResult is what Check learnt about a good batch.
 type CheckResult struct {
 	// MaxTimestamp is the largest timestamp of the records. Where it differs

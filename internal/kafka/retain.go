@@ -1,0 +1,111 @@
+package kafka
+
+import "encoding/binary"
+
+// attrDeleteHorizon says that the first timestamp is the time (ms) from which
+// on the cleaner may drop the batch's tombstones (KIP-534). Only the cleaner
+// sets it.
+const attrDeleteHorizon = 0x40
+
+// DeleteHorizon is the time (ms) from which on the batch's tombstones may go;
+// false while the cleaner has not seen it.
+func (b Batch) DeleteHorizon() (int64, bool) {
+	return b.FirstTimestamp(), b.Attributes()&attrDeleteHorizon != 0
+}
+
+// Retain returns the batch with only the records that keep wants, for log
+// compaction (Kafka's MemoryRecords.filterTo). Offsets, sequence and epoch stay
+// what they are: base offset, last offset delta and base sequence are those of
+// the whole batch. Where a kept record is a tombstone (a key, no value) and the
+// batch has no delete horizon, it gets the given one (ms).
+//
+// The batch itself comes back when nothing changes. One without records comes
+// back when keep wants none: the caller decides whether it must stay for its
+// producer's sequence. An error wraps ErrBatchInvalid; opening is bounded by
+// limit bytes.
+func (b Batch) Retain(limit, horizon int64, keep func(r *Record) bool) (Batch, error) {
+	body := b.Body()
+	if b.Codec() != CodecNone && b.NumRecords() > 0 {
+		var err error
+		if body, err = decompress(nil, b.Codec(), body, limit); err != nil {
+			return nil, err
+		}
+	}
+	var kept []rawRecord
+	tombstones := false
+	maxTS := int64(noTimestamp)
+	var raw rawRecord
+	w := walker{b: b, rest: body}
+	for w.next(&raw) {
+		// Headers do not decide about a record and are left encoded.
+		r := Record{Offset: b.BaseOffset() + int64(raw.offsetDelta), Timestamp: b.timestamp(&raw), Key: raw.key, Value: raw.value}
+		if !keep(&r) {
+			continue
+		}
+		kept = append(kept, raw)
+		tombstones = tombstones || raw.key != nil && raw.value == nil
+		maxTS = max(maxTS, r.Timestamp)
+	}
+	if w.err != nil {
+		return nil, w.err
+	}
+	_, has := b.DeleteHorizon()
+	mark := tombstones && !has
+	switch {
+	case len(kept) == int(b.NumRecords()) && !mark:
+		return b, nil
+	case len(kept) == 0:
+		return b.emptied(), nil
+	}
+	out := make(Batch, BatchOverhead, BatchOverhead+len(body)+8)
+	copy(out, b[:BatchOverhead])
+	if mark {
+		binary.BigEndian.PutUint16(out[offAttributes:], uint16(b.Attributes()|attrDeleteHorizon))
+		binary.BigEndian.PutUint64(out[offFirstTimestamp:], uint64(horizon))
+	}
+	if !b.LogAppendTime() {
+		binary.BigEndian.PutUint64(out[offMaxTimestamp:], uint64(maxTS))
+	}
+	binary.BigEndian.PutUint32(out[offNumRecords:], uint32(len(kept)))
+	records := make([]byte, 0, len(body))
+	for i := range kept {
+		if !mark {
+			records = append(records, kept[i].encoded...)
+			continue
+		}
+		records = appendRebased(records, &kept[i], b.FirstTimestamp()-horizon)
+	}
+	out = compress(out, b.Codec(), records)
+	out.seal()
+	return out, nil
+}
+
+// emptied is the batch without its records, as Kafka writes it.
+func (b Batch) emptied() Batch {
+	out := make(Batch, BatchOverhead)
+	copy(out, b)
+	binary.BigEndian.PutUint16(out[offAttributes:], uint16(b.Attributes()&^(attrCodec|attrDeleteHorizon)))
+	binary.BigEndian.PutUint64(out[offFirstTimestamp:], ^uint64(0)) // no timestamp
+	binary.BigEndian.PutUint32(out[offNumRecords:], 0)
+	out.seal()
+	return out
+}
+
+// appendRebased writes the record with its timestamp delta moved by shift ms
+// and everything else as it was.
+func appendRebased(p []byte, r *rawRecord, shift int64) []byte {
+	_, at := varint(r.encoded)
+	body := r.encoded[at+1:] // behind the length and the attributes
+	rest := body[varintSize(body):]
+	delta := r.timestampDelta + shift
+	p = appendVarint(p, int64(1+varintLen(delta)+len(rest)))
+	p = append(p, r.encoded[at])
+	p = appendVarint(p, delta)
+	return append(p, rest...)
+}
+
+// varintSize is the size of the varint at the start of p.
+func varintSize(p []byte) int {
+	_, n := varint(p)
+	return n
+}
