@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/kafka"
 )
 
@@ -19,6 +20,7 @@ const (
 // is the broker's.
 type api struct {
 	node   Node
+	broker *broker.Broker
 	served []kafka.APIVersion // the rows that have a handler
 	log    *slog.Logger
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/leatdev/leat/internal/broker"
 )
 
 // Defaults of Config, which are Kafka's where Kafka has the setting.
@@ -26,6 +28,8 @@ type Config struct {
 	Listeners []*Listener
 	// Node is the broker's identity.
 	Node Node
+	// Broker carries out the requests.
+	Broker *broker.Broker
 	// Log gets one line per connection that had to be closed.
 	Log *slog.Logger
 	// MaxRequestBytes is socket.request.max.bytes: a longer frame closes its
@@ -82,7 +86,7 @@ func NewServer(cfg Config) (*Server, error) {
 // speak sets what the server serves.
 func (s *Server) speak(handlers map[int16]handler) {
 	s.handlers = handlers
-	s.api = &api{node: s.cfg.Node, served: servedVersions(handlers), log: s.log}
+	s.api = &api{node: s.cfg.Node, broker: s.cfg.Broker, served: servedVersions(handlers), log: s.log}
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {
