@@ -160,6 +160,9 @@ func (c *Coordinator) fetchOffsets(e FetchOffsets) {
 	c.whenShown(g, func(err error) {
 		if err != nil {
 			answer.Code = codeOf(err)
+			if e.All {
+				answer.Topics = nil // nobody asked for these by name
+			}
 			for _, t := range answer.Topics {
 				for i, p := range t.Partitions {
 					t.Partitions[i] = FetchedOffset{Partition: p.Partition, Offset: -1, LeaderEpoch: -1, Code: answer.Code}
