@@ -95,8 +95,8 @@ func (s *Store) Compact(ctx context.Context, l *Log) (*Compaction, error) {
 			break
 		}
 		err := s.compactPass(ctx, c, done)
-		if errors.Is(err, errMoved) {
-			break // deleted or trimmed meanwhile
+		if errors.Is(err, errMoved) || err != nil && l.removed.Load() {
+			break // trimmed or deleted meanwhile
 		}
 		if errors.Is(err, errDamagedSegment) {
 			s.compact.damage(l)

@@ -34,8 +34,10 @@ func (s *Store) eachBatch(ctx context.Context, l *Log, seg *segment, fn func(kaf
 		}
 		used, err := batches(buf[:n], fn)
 		if errors.Is(err, kafka.ErrBatchShort) && used == 0 && n < int64(seg.end)-at {
-			buf = make([]byte, min(2*int64(len(buf)), int64(seg.end)-at)) // a batch larger than the buffer
-			continue
+			if len(buf) < openLimit { // a batch larger than the buffer
+				buf = make([]byte, min(2*int64(len(buf)), int64(seg.end)-at))
+				continue
+			}
 		}
 		if errors.Is(err, kafka.ErrBatchShort) && used > 0 {
 			err = nil // the rest comes with the next chunk
@@ -160,19 +162,26 @@ func (c *segmentCopy) finish() error {
 	if err := c.sync.sync(); err != nil {
 		return err
 	}
-	c.sync.done()
+	c.release()
 	c.seg.size, c.seg.made, c.seg.sealed = c.seg.end, true, true
 	return nil
 }
 
+// release gives the files back, once.
+func (c *segmentCopy) release() {
+	if c.sync != nil {
+		c.sync.done()
+		c.sync = nil
+	}
+}
+
 // discard removes the files of a copy that is not wanted.
 func (c *segmentCopy) discard() {
+	c.release()
 	if c.empty() {
 		return
 	}
-	c.sync.done()
 	if err := c.store.unlink(c.log, c.seg); err != nil {
 		c.store.opt.Logger.Warn("cannot remove the files of a compaction that was given up", "log", c.log.id.String(), "err", err)
 	}
-	c.file = nil
 }

@@ -1,6 +1,9 @@
 package plog
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // cleanable is the part of a log that compaction may work on now.
 type cleanable struct {
@@ -75,4 +78,14 @@ func groupSize(segs []*segment, segmentBytes, upTo int64) int {
 		}
 	}
 	return n
+}
+
+// rollAge is how old a segment may become before it rolls. A record is only
+// compacted when its segment is complete, so max.compaction.lag.ms bounds that,
+// too (KIP-354).
+func (c *Config) rollAge() time.Duration {
+	if c.Compact {
+		return min(c.SegmentAge, max(c.MaxCompactionLag, 1))
+	}
+	return c.SegmentAge
 }

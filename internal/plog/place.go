@@ -33,7 +33,7 @@ func (l *Log) full(s *segment, b kafka.Batch, now int64) bool {
 	if s.firstTS >= 0 && b.MaxTimestamp() >= 0 {
 		age = b.MaxTimestamp() - s.firstTS
 	}
-	return age > l.cfg.SegmentAge.Milliseconds()
+	return age > l.cfg.rollAge().Milliseconds()
 }
 
 // segmentAt returns the segment with the given base offset; nil when there is none.

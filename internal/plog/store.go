@@ -41,8 +41,11 @@ type Options struct {
 	// DiskReserve is the free space below which data is refused, so that
 	// commits, deletes and retention can go on; 0 = 64 MiB, negative = none.
 	DiskReserve int64
-	Now         func() time.Time
-	Logger      *slog.Logger
+	// CompactMemory bounds the key table of compaction, 24 bytes a key
+	// (log.cleaner.dedupe.buffer.size); 0 = 32 MiB.
+	CompactMemory int64
+	Now           func() time.Time
+	Logger        *slog.Logger
 }
 
 func (o *Options) defaults() {
@@ -56,6 +59,7 @@ func (o *Options) defaults() {
 	def((*int64)(&o.CheckpointEvery), int64(30*time.Second))
 	def((*int64)(&o.ProducerExpiry), int64(24*time.Hour))
 	def(&o.DiskReserve, 64<<20)
+	def(&o.CompactMemory, 32<<20)
 	if o.WALFiles == 0 {
 		o.WALFiles = 8
 	}
@@ -89,6 +93,8 @@ type Store struct {
 
 	full  fullDisk
 	check checkpointer
+
+	compact compactor
 }
 
 // Log returns the log with this id; nil when there is none.
