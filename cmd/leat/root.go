@@ -76,6 +76,7 @@ func (a *app) commands() []*cobra.Command {
 		a.produceCommand(),
 		a.consumeCommand(),
 		a.groupCommand(),
+		a.benchCommand(),
 		a.versionCommand(),
 	}
 }
