@@ -24,8 +24,9 @@ type waiter struct {
 }
 
 // Await calls ready once, on a goroutine of its own, when one of the partitions
-// has changed since Await was called, d has passed, or ctx is done.
-func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func()) {
+// has changed since Await was called, d has passed, ctx is done, or the caller
+// says so by calling now: who looks at the partitions after Await misses nothing.
+func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func()) (now func()) {
 	w := &waiter{ready: ready, armed: make(chan struct{})}
 	for _, p := range parts {
 		p.wait.add(w)
@@ -37,6 +38,7 @@ func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func(
 		w.undo = append(w.undo, func() { p.wait.remove(w) })
 	}
 	close(w.armed)
+	return w.fire
 }
 
 // fire wakes the waiter; only the first call counts. It does not block.

@@ -215,6 +215,28 @@ func readError(l *Log, err error) error {
 	return fmt.Errorf("%w: reading %s: %w", kerr.KafkaStorageError, l.id, err)
 }
 
+// Available returns how many bytes Read would have from offset on, counted no
+// further than most, without reading them.
+func (l *Log) Available(offset int64, most int) int {
+	hw := l.hw.Load()
+	if offset >= hw {
+		return 0
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if len(l.tail) == 0 || l.tail[0].base > offset {
+		return most // whatever has left the tail is as good as plenty
+	}
+	n := 0
+	for i := sort.Search(len(l.tail), func(i int) bool { return l.tail[i].last >= offset }); i < len(l.tail) && n < most; i++ {
+		if l.tail[i].last >= hw {
+			break
+		}
+		n += int(l.tail[i].size)
+	}
+	return n
+}
+
 // ReadAll calls fn with every batch from the log start to the log end, durable
 // or not: for state that is rebuilt at start, when everything is. The batch is
 // valid during the call.

@@ -16,13 +16,15 @@ const (
 	keyApiVersions = 18
 )
 
-// api is what the handlers stand on. It has no state of its own: what it knows
-// is the broker's.
+// api is what the handlers stand on. Fetch sessions are its only state: all else
+// that it knows is the broker's.
 type api struct {
 	node   Node
 	broker *broker.Broker
-	served []kafka.APIVersion // the rows that have a handler
-	log    *slog.Logger
+	// sessions are the fetch sessions of all connections.
+	sessions fetchSessions
+	served   []kafka.APIVersion // the rows that have a handler
+	log      *slog.Logger
 }
 
 // Node is what the broker says about itself. A Leat cluster has one node.
@@ -44,6 +46,12 @@ func on[Q kmsg.Request](fn func(*api, *Request, Q) Reply) handler {
 // handlers is the list of what this broker speaks: ApiVersions advertises exactly
 // these keys.
 var handlers = map[int16]handler{
+	0:  on((*api).produce),
+	1:  on((*api).fetch),
+	2:  on((*api).listOffsets),
+	21: on((*api).deleteRecords),
+	22: on((*api).initProducerID),
+	23: on((*api).offsetForLeaderEpoch),
 	18: on((*api).apiVersions),
 }
 

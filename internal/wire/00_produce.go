@@ -1,0 +1,165 @@
+package wire
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
+)
+
+// Produce: v0-13, of which v0-2 are only told (KAFKA-18659)
+//
+// Behaviour:
+//   - acks=all waits for the flush that covers every partition of the request,
+//     once; acks=1 for the write; acks=0 gets no response at all, ever.
+//   - Exactly one record batch, format v2, per partition.
+//   - A repeat of an idempotent batch is answered as the first time, when the
+//     first one's flush is done.
+//   - Appends happen in the order of the requests, on the connection's reader:
+//     several requests of one connection share a flush.
+//
+// Versions:
+//   - v5: the log start offset
+//   - v7: zstd (KIP-110)
+//   - v8: errors per record (KIP-467)
+//   - v9: flexible
+//   - v10: the current leader in answers (KIP-951); there is only this node
+//   - v12: transactions without AddPartitionsToTxn (KIP-890)
+//   - v13: topic ids (KIP-516)
+func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	if req.Version < 3 {
+		return answer(produceRefused(req, resp, kerr.UnsupportedVersion.Code))
+	}
+	if req.Acks < -1 || req.Acks > 1 {
+		return answer(produceRefused(req, resp, kerr.InvalidRequiredAcks.Code))
+	}
+	var pos plog.Pos
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		for j := range t.Partitions {
+			rp, p := a.producePartition(r, req.Version, t, &t.Partitions[j])
+			rt.Partitions = append(rt.Partitions, rp)
+			pos = max(pos, p)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	switch {
+	case req.Acks == 0:
+		return noAnswer()
+	case pos == 0:
+		return answer(resp)
+	}
+	p, reply := later()
+	done := func(err error) {
+		if err != nil {
+			produceFailed(resp, a.code(r, err))
+		}
+		p.Answer(resp)
+	}
+	if req.Acks == 1 {
+		a.broker.Store.WhenWritten(pos, done)
+	} else {
+		a.broker.Store.WhenDurable(pos, done)
+	}
+	return reply
+}
+
+func (a *api) producePartition(r *Request, version int16, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition) (kmsg.ProduceResponseTopicPartition, plog.Pos) {
+	out := kmsg.NewProduceResponseTopicPartition()
+	out.Partition, out.BaseOffset, out.LogStartOffset = rp.Partition, -1, -1
+	part, err := a.partition(version >= 13, t.Topic, t.TopicID, rp.Partition)
+	if err == nil && version < 7 && isZstd(rp.Records) {
+		err = kerr.UnsupportedCompressionType
+	}
+	var done broker.Produced
+	if err == nil {
+		done, err = a.broker.Produce(r.Ctx, part, rp.Records)
+	}
+	if err != nil {
+		a.produceError(r, &out, err)
+		return out, 0
+	}
+	out.BaseOffset, out.LogStartOffset, out.LogAppendTime = done.Base, done.LogStart, done.AppendTime
+	return out, done.Pos
+}
+
+// partition finds a partition by topic id or name, as the request has it.
+func (a *api) partition(byID bool, name string, id [16]byte, index int32) (*broker.Partition, error) {
+	if byID {
+		if p := a.broker.PartitionByID(kafka.UUID(id), index); p != nil {
+			return p, nil
+		}
+		if a.broker.Catalog.Snapshot().TopicByID(kafka.UUID(id)) == nil {
+			return nil, kerr.UnknownTopicID
+		}
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	if p := a.broker.Partition(name, index); p != nil {
+		return p, nil
+	}
+	return nil, kerr.UnknownTopicOrPartition
+}
+
+// isZstd looks at the codec of a batch that is not checked yet.
+func isZstd(records []byte) bool {
+	b, _, err := kafka.NextBatch(records)
+	return err == nil && b.Codec() == kafka.CodecZstd
+}
+
+func (a *api) produceError(r *Request, out *kmsg.ProduceResponseTopicPartition, err error) {
+	var bad *kafka.RecordsError
+	var refused *catalog.Refusal
+	switch {
+	case errors.As(err, &bad):
+		for _, e := range bad.Records {
+			re := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+			re.RelativeOffset, re.ErrorMessage = e.Index, kmsg.StringPtr(e.Message)
+			out.ErrorRecords = append(out.ErrorRecords, re)
+		}
+		out.ErrorMessage = kmsg.StringPtr(bad.Error())
+	case errors.As(err, &refused):
+		out.ErrorMessage = kmsg.StringPtr(refused.Message)
+	}
+	if ke := kafka.ErrorCode(err); ke.Code != kerr.UnknownServerError.Code {
+		out.ErrorCode = ke.Code
+		return
+	}
+	out.ErrorCode = a.code(r, err)
+}
+
+// produceFailed gives every partition that had gone well the code of the flush
+// that did not.
+func produceFailed(resp *kmsg.ProduceResponse, code int16) {
+	for i := range resp.Topics {
+		ps := resp.Topics[i].Partitions
+		for j := range ps {
+			if ps[j].ErrorCode == 0 {
+				ps[j].ErrorCode, ps[j].BaseOffset, ps[j].LogAppendTime, ps[j].LogStartOffset = code, -1, -1, -1
+			}
+		}
+	}
+}
+
+// produceRefused answers every partition with the code.
+func produceRefused(req *kmsg.ProduceRequest, resp *kmsg.ProduceResponse, code int16) *kmsg.ProduceResponse {
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		for j := range t.Partitions {
+			rp := kmsg.NewProduceResponseTopicPartition()
+			rp.Partition, rp.ErrorCode, rp.BaseOffset, rp.LogStartOffset = t.Partitions[j].Partition, code, -1, -1
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}

@@ -1,0 +1,213 @@
+package wire
+
+import (
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/kafka"
+)
+
+// fetchMaxBytes is fetch.max.bytes, the broker's bound for one answer.
+const fetchMaxBytes = 55 << 20
+
+var errReplica = errors.New("the request comes from a follower (replica id); this broker has none")
+
+// Fetch: v4-18
+//
+// Behaviour:
+//   - Whole batches, the first one being the one that holds the offset; nothing at
+//     or above the high watermark, which is the durable end.
+//   - The first batch comes whole even when it is larger than all limits (KIP-74).
+//   - With less than min_bytes to be had the answer waits, up to max_wait_ms, for
+//     a change of one of the partitions.
+//   - Sessions (KIP-227): see fetch_session.go.
+//   - The list of aborted transactions is null for read_uncommitted and empty for
+//     read_committed: there are no transactions yet.
+//
+// Versions:
+//   - v5: log start offset; v7: sessions; v9: the leader epoch is checked (KIP-320)
+//   - v10: zstd (KIP-110); v11: rack (KIP-392); v12: flexible, diverging epochs
+//   - v13: topic ids (KIP-516); v15: replica state; v16: node endpoints (KIP-951)
+//   - v17: directory ids, v18: high watermark of followers
+func (a *api) fetch(r *Request, req *kmsg.FetchRequest) Reply {
+	resp := req.ResponseKind().(*kmsg.FetchResponse)
+	if req.ReplicaID >= 0 {
+		return hangUp(errReplica)
+	}
+	s, err := a.sessions.open(req, a.broker.Now())
+	if err != nil {
+		resp.ErrorCode = a.code(r, err)
+		return answer(resp)
+	}
+	f := &fetching{api: a, r: r, req: req, resp: resp, session: s}
+	f.until = a.broker.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	if f.enough() {
+		return answer(f.fill())
+	}
+	p, reply := later()
+	f.park(p)
+	return reply
+}
+
+// fetching is one fetch on its way.
+type fetching struct {
+	api     *api
+	r       *Request
+	req     *kmsg.FetchRequest
+	resp    *kmsg.FetchResponse
+	session *fetchSession
+	until   time.Time
+}
+
+// enough reports whether the answer need not wait: it has min_bytes, something
+// to complain about, or nobody to wait for it.
+func (f *fetching) enough() bool {
+	if f.req.MaxWaitMillis <= 0 || f.req.MinBytes <= 0 || f.r.Ctx.Err() != nil || !f.api.broker.Now().Before(f.until) {
+		return true
+	}
+	want := int(f.req.MinBytes)
+	for _, fp := range f.session.parts {
+		part, err := f.find(fp)
+		if err != nil || fp.offset < part.Log.Start() || fp.offset > part.Log.HighWatermark() {
+			return true
+		}
+		if want -= part.Log.Available(fp.offset, want); want <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// park answers when there is enough, looking again at every change.
+func (f *fetching) park(p *Pending) {
+	var parts []*broker.Partition
+	for _, fp := range f.session.parts {
+		if part, err := f.find(fp); err == nil {
+			parts = append(parts, part)
+		}
+	}
+	now := broker.Await(f.r.Ctx, parts, f.until.Sub(f.api.broker.Now()), func() {
+		if err := guard(func() {
+			if f.enough() {
+				p.Answer(f.fill())
+			} else {
+				f.park(p)
+			}
+		}); err != nil {
+			p.HangUp(err)
+		}
+	})
+	if f.enough() {
+		now()
+	}
+}
+
+// find returns the partition if it can be read as the client believes it to be.
+func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
+	part, err := f.api.partition(f.req.Version >= 13, fp.topic, fp.id, fp.partition)
+	if err == nil {
+		err = f.api.checkEpoch(part, fp.epoch)
+	}
+	if err == nil {
+		err = storage(part)
+	}
+	return part, err
+}
+
+// fill makes the answer of what there is now.
+func (f *fetching) fill() *kmsg.FetchResponse {
+	resp := f.resp
+	resp.SessionID = f.session.id
+	left, total := min(int(f.req.MaxBytes), fetchMaxBytes), 0
+	var topic *kmsg.FetchResponseTopic
+	for _, fp := range f.session.parts {
+		rp := f.read(fp, left, total == 0)
+		total += len(rp.RecordBatches)
+		left = max(0, left-len(rp.RecordBatches))
+		if !f.session.tells(fp, &rp) {
+			continue
+		}
+		if topic == nil || topic.Topic != fp.topic || topic.TopicID != fp.id {
+			t := kmsg.NewFetchResponseTopic()
+			t.Topic, t.TopicID = fp.topic, fp.id
+			resp.Topics = append(resp.Topics, t)
+			topic = &resp.Topics[len(resp.Topics)-1]
+		}
+		topic.Partitions = append(topic.Partitions, rp)
+	}
+	f.session.answered()
+	return resp
+}
+
+func (f *fetching) read(fp *fetchPart, left int, first bool) kmsg.FetchResponseTopicPartition {
+	rp := kmsg.NewFetchResponseTopicPartition()
+	rp.Partition, rp.HighWatermark, rp.LogStartOffset = fp.partition, -1, -1
+	rp.RecordBatches = []byte{} // clients take null for a mistake
+	if f.req.IsolationLevel == 1 {
+		rp.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+	}
+	part, err := f.find(fp)
+	if err == nil {
+		err = f.readInto(&rp, part, fp, left, first)
+	}
+	if err != nil {
+		rp.ErrorCode = f.api.code(f.r, err)
+	}
+	return rp
+}
+
+func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, fp *fetchPart, left int, first bool) error {
+	if fp.fetchedEpoch >= 0 {
+		// The client's log and ours part where the epoch that it last read from
+		// ends sooner here (KIP-595).
+		if epoch, end := part.EpochEnd(fp.fetchedEpoch, f.api.broker.Epoch); end >= 0 && (epoch < fp.fetchedEpoch || end < fp.offset) {
+			rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
+		}
+	}
+	// The marks first: what is read after them may only be newer.
+	rp.LogStartOffset = part.Log.Start()
+	hw := part.Log.HighWatermark()
+	b, err := part.Log.Read(fp.offset, min(int(fp.maxBytes), left), first)
+	if err != nil {
+		return err
+	}
+	if f.req.Version < 10 && holdsZstd(b) {
+		return kerr.UnsupportedCompressionType
+	}
+	rp.HighWatermark, rp.LastStableOffset = max(hw, endOf(b)), max(hw, endOf(b))
+	if len(b) > 0 {
+		rp.RecordBatches = b
+	}
+	return nil
+}
+
+// endOf returns the offset after the batches; -1 for none.
+func endOf(b []byte) int64 {
+	end := int64(-1)
+	for len(b) > 0 {
+		batch, rest, err := kafka.NextBatch(b)
+		if err != nil {
+			break
+		}
+		end, b = batch.NextOffset(), rest
+	}
+	return end
+}
+
+func holdsZstd(b []byte) bool {
+	for len(b) > 0 {
+		batch, rest, err := kafka.NextBatch(b)
+		if err != nil {
+			return false
+		}
+		if batch.Codec() == kafka.CodecZstd {
+			return true
+		}
+		b = rest
+	}
+	return false
+}

@@ -1,0 +1,119 @@
+package wire
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/plog"
+)
+
+// The timestamps of ListOffsets that stand for something else.
+const (
+	offsetLatest        = -1
+	offsetEarliest      = -2
+	offsetMaxTimestamp  = -3 // KIP-734
+	offsetEarliestLocal = -4 // KIP-405
+	offsetLatestTiered  = -5 // KIP-1005
+	offsetEarliestDue   = -6 // KIP-1023: the earliest not yet in tiered storage
+)
+
+// ListOffsets: v1-11
+//
+// Behaviour:
+//   - Latest is the high watermark: what is not durable has no offset yet.
+//   - Nothing is tiered: the earliest local offset, and the earliest that waits
+//     for tiering, are the log start; the latest tiered one is -1.
+//   - By time: the first record at or after the timestamp.
+//
+// Versions:
+//   - v2: isolation level (KIP-98)
+//   - v4: the leader epoch (KIP-320)
+//   - v6: flexible
+//   - v7: -3 (KIP-734), v8: -4 (KIP-405), v9: -5 (KIP-1005), v11: -6 (KIP-1023)
+//   - v10: a time-out, for tiered storage
+func (a *api) listOffsets(r *Request, req *kmsg.ListOffsetsRequest) Reply {
+	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+	if req.ReplicaID != -1 && req.ReplicaID != -2 {
+		// There are no followers; a debugging consumer says -2.
+		return hangUp(errReplica)
+	}
+	for _, t := range req.Topics {
+		rt := kmsg.NewListOffsetsResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewListOffsetsResponseTopicPartition()
+			rp.Partition, rp.Offset, rp.Timestamp, rp.LeaderEpoch = p.Partition, -1, -1, -1
+			st, err := a.listOffset(req.Version, t.Topic, p)
+			if err != nil {
+				rp.ErrorCode = a.code(r, err)
+			} else {
+				rp.Offset, rp.Timestamp, rp.LeaderEpoch = st.Offset, st.Timestamp, st.Epoch
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return answer(resp)
+}
+
+// specialSince are the versions that brought the special timestamps.
+var specialSince = map[int64]int16{offsetMaxTimestamp: 7, offsetEarliestLocal: 8, offsetLatestTiered: 9, offsetEarliestDue: 11}
+
+func (a *api) listOffset(version int16, topic string, p kmsg.ListOffsetsRequestTopicPartition) (plog.Stamp, error) {
+	none := plog.Stamp{Offset: -1, Timestamp: -1, Epoch: -1}
+	part, err := a.partition(false, topic, [16]byte{}, p.Partition)
+	if err == nil {
+		err = a.checkEpoch(part, p.CurrentLeaderEpoch)
+	}
+	if err == nil {
+		err = storage(part)
+	}
+	if err != nil {
+		return none, err
+	}
+	if since, special := specialSince[p.Timestamp]; special && version < since {
+		return none, kerr.UnsupportedForMessageFormat
+	}
+	at := func(offset int64) plog.Stamp {
+		epoch := part.Log.EpochAt(offset)
+		if epoch < 0 {
+			epoch = a.broker.Epoch
+		}
+		return plog.Stamp{Offset: offset, Timestamp: -1, Epoch: epoch}
+	}
+	switch p.Timestamp {
+	case offsetLatest:
+		return at(part.Log.HighWatermark()), nil
+	case offsetEarliest, offsetEarliestLocal, offsetEarliestDue:
+		return at(part.Log.Start()), nil
+	case offsetLatestTiered:
+		return none, nil
+	case offsetMaxTimestamp:
+		return part.Log.Newest()
+	}
+	if p.Timestamp < 0 {
+		return none, kerr.UnsupportedForMessageFormat
+	}
+	return part.Log.FirstAt(p.Timestamp)
+}
+
+// checkEpoch compares the leader epoch that a client believes in with ours
+// (KIP-320); -1 is a client that does not say.
+func (a *api) checkEpoch(_ *broker.Partition, epoch int32) error {
+	switch {
+	case epoch < 0 || epoch == a.broker.Epoch:
+		return nil
+	case epoch < a.broker.Epoch:
+		return kerr.FencedLeaderEpoch
+	}
+	return kerr.UnknownLeaderEpoch
+}
+
+// storage is an error when the partition is fenced for damage.
+func storage(p *broker.Partition) error {
+	if p.Log.Fenced() != nil {
+		return kerr.KafkaStorageError
+	}
+	return nil
+}

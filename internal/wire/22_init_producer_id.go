@@ -1,0 +1,36 @@
+package wire
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// InitProducerId: v0-5 (KIP-98)
+//
+// Behaviour:
+//   - Without a transactional id every call gets a new producer id with epoch 0,
+//     also one that names an id it had (KIP-360), as Kafka does.
+//   - Producer ids are never given out twice: the number of the start is their
+//     high part.
+//   - Transactions are not there yet: a transactional id gets
+//     TRANSACTIONAL_ID_NOT_FOUND, which clients do not retry.
+//
+// Versions:
+//   - v2: flexible
+//   - v3: producer id and epoch of a client that goes on (KIP-360)
+//   - v4: PRODUCER_FENCED, v5: TV2 (KIP-890)
+func (a *api) initProducerID(r *Request, req *kmsg.InitProducerIDRequest) Reply {
+	resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
+	resp.ProducerID, resp.ProducerEpoch = -1, -1
+	if req.TransactionalID != nil {
+		resp.ErrorCode = kerr.TransactionalIDNotFound.Code
+		return answer(resp)
+	}
+	id, err := a.broker.NextProducerID()
+	if err != nil {
+		resp.ErrorCode = a.code(r, err)
+		return answer(resp)
+	}
+	resp.ProducerID, resp.ProducerEpoch = id, 0
+	return answer(resp)
+}

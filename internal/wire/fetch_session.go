@@ -1,0 +1,197 @@
+package wire
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Fetch sessions (KIP-227): the broker remembers which partitions a client
+// reads, so that requests and answers name only those that have changed.
+
+// The bounds of Kafka: how many sessions there may be, and how long one must
+// have been idle before another may take its place.
+const (
+	maxFetchSessions = 1000
+	fetchSessionIdle = 2 * time.Minute
+)
+
+const (
+	epochNoSession  = -1
+	epochNewSession = 0
+)
+
+// fetchPart is one partition that a client reads.
+type fetchPart struct {
+	topic     string
+	id        [16]byte
+	partition int32
+
+	offset       int64
+	maxBytes     int32
+	epoch        int32 // the leader epoch the client believes in; -1 = none
+	fetchedEpoch int32 // of the last record it has; -1 = none
+
+	// What the client was last told; a full answer tells everything.
+	told          bool
+	toldHW        int64
+	toldLogStart  int64
+	hadRecordsNow bool
+}
+
+type fetchPartKey struct {
+	topic     string
+	id        [16]byte
+	partition int32
+}
+
+func (p *fetchPart) key() fetchPartKey { return fetchPartKey{p.topic, p.id, p.partition} }
+
+// fetchSession is what a fetch reads, in the order in which it is filled. With
+// id 0 it is for one request only.
+type fetchSession struct {
+	id          int32
+	epoch       int32 // of the next request
+	byID        bool
+	incremental bool // the present answer
+	parts       []*fetchPart
+	used        time.Time
+}
+
+// fetchSessions are the sessions of all clients.
+type fetchSessions struct {
+	mu   sync.Mutex
+	byID map[int32]*fetchSession
+}
+
+// open returns what the request reads: of its session, of a new one, or of none.
+func (c *fetchSessions) open(req *kmsg.FetchRequest, now time.Time) (*fetchSession, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if req.SessionEpoch == epochNoSession || req.SessionEpoch == epochNewSession {
+		delete(c.byID, req.SessionID)
+		s := &fetchSession{byID: req.Version >= 13, used: now}
+		s.update(req)
+		if req.SessionEpoch == epochNewSession && c.hasRoom(now) {
+			s.id, s.epoch = c.newID(), 1
+			c.byID[s.id] = s
+		}
+		return s, nil
+	}
+	s := c.byID[req.SessionID]
+	switch {
+	case s == nil:
+		return nil, kerr.FetchSessionIDNotFound
+	case s.epoch != req.SessionEpoch:
+		return nil, kerr.InvalidFetchSessionEpoch
+	case s.byID != (req.Version >= 13):
+		return nil, kerr.FetchSessionTopicIDError
+	}
+	// A copy: the answer to the request before may still be under way.
+	next := &fetchSession{id: s.id, epoch: s.epoch + 1, byID: s.byID, incremental: true, used: now}
+	if next.epoch <= 0 {
+		next.epoch = 1
+	}
+	for _, p := range s.parts {
+		q := *p
+		next.parts = append(next.parts, &q)
+	}
+	next.update(req)
+	c.byID[s.id] = next
+	return next, nil
+}
+
+func (c *fetchSessions) hasRoom(now time.Time) bool {
+	if c.byID == nil {
+		c.byID = map[int32]*fetchSession{}
+	}
+	if len(c.byID) < maxFetchSessions {
+		return true
+	}
+	for id, s := range c.byID {
+		if now.Sub(s.used) > fetchSessionIdle {
+			delete(c.byID, id)
+			return true
+		}
+	}
+	return false
+}
+
+func (c *fetchSessions) newID() int32 {
+	for {
+		if id := rand.Int32(); id > 0 && c.byID[id] == nil {
+			return id
+		}
+	}
+}
+
+// update adds, changes and removes partitions as the request says.
+func (s *fetchSession) update(req *kmsg.FetchRequest) {
+	index := make(map[fetchPartKey]*fetchPart, len(s.parts))
+	for _, p := range s.parts {
+		index[p.key()] = p
+	}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			rp := &t.Partitions[j]
+			key := fetchPartKey{t.Topic, t.TopicID, rp.Partition}
+			p := index[key]
+			if p == nil {
+				p = &fetchPart{topic: key.topic, id: key.id, partition: key.partition}
+				index[key] = p
+				s.parts = append(s.parts, p)
+			}
+			p.offset, p.maxBytes = rp.FetchOffset, rp.PartitionMaxBytes
+			p.epoch, p.fetchedEpoch = rp.CurrentLeaderEpoch, rp.LastFetchedEpoch
+		}
+	}
+	if len(req.ForgottenTopics) == 0 {
+		return
+	}
+	forget := map[fetchPartKey]bool{}
+	for _, t := range req.ForgottenTopics {
+		for _, p := range t.Partitions {
+			forget[fetchPartKey{t.Topic, t.TopicID, p}] = true
+		}
+	}
+	kept := s.parts[:0]
+	for _, p := range s.parts {
+		if !forget[p.key()] {
+			kept = append(kept, p)
+		}
+	}
+	s.parts = kept
+}
+
+// tells decides whether the answer names the partition, and notes what it says.
+func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition) bool {
+	p.hadRecordsNow = len(rp.RecordBatches) > 0
+	tell := !s.incremental || !p.told || p.hadRecordsNow || rp.ErrorCode != 0 ||
+		rp.HighWatermark != p.toldHW || rp.LogStartOffset != p.toldLogStart || rp.DivergingEpoch.EndOffset >= 0
+	// After an error the next answer says everything again.
+	p.told = rp.ErrorCode == 0
+	p.toldHW, p.toldLogStart = rp.HighWatermark, rp.LogStartOffset
+	return tell
+}
+
+// answered moves the partitions that had records behind those that had none, so
+// that none starves when an answer is full.
+func (s *fetchSession) answered() {
+	if s.id == 0 {
+		return
+	}
+	waiting := make([]*fetchPart, 0, len(s.parts))
+	var served []*fetchPart
+	for _, p := range s.parts {
+		if p.hadRecordsNow {
+			served = append(served, p)
+		} else {
+			waiting = append(waiting, p)
+		}
+	}
+	s.parts = append(waiting, served...)
+}
