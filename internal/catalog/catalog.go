@@ -46,7 +46,7 @@ func (t *Topic) Internal() bool { return InternalTopic(t.Name) }
 type Snapshot struct {
 	byName     *cowMap[string, *Topic]
 	byID       *cowMap[kafka.UUID, *Topic]
-	collisions *cowMap[string, string] // collisionKey -> a topic's name
+	collisions *cowMap[string, string] // CollisionKey -> a topic's name
 
 	nodeID                string
 	static, cluster, node map[string]string // broker configs
@@ -76,7 +76,7 @@ func (s *Snapshot) Topics() []*Topic {
 // CollidesWith returns the name of a topic that Kafka could not tell from name in
 // its metric names, "" when there is none. A topic does not collide with itself.
 func (s *Snapshot) CollidesWith(name string) string {
-	if other := s.collisions.get(collisionKey(name)); other != name {
+	if other := s.collisions.get(CollisionKey(name)); other != name {
 		return other
 	}
 	return ""
@@ -167,14 +167,14 @@ func (s *Snapshot) put(t *Topic) {
 	t.View = s.viewOf(t.Configs)
 	s.byName.set(t.Name, t)
 	s.byID.set(t.ID, t)
-	s.collisions.set(collisionKey(t.Name), t.Name)
+	s.collisions.set(CollisionKey(t.Name), t.Name)
 }
 
 func (s *Snapshot) drop(name string) {
 	if t := s.byName.get(name); t != nil {
 		s.byName.remove(name)
 		s.byID.remove(t.ID)
-		s.collisions.remove(collisionKey(name))
+		s.collisions.remove(CollisionKey(name))
 	}
 }
 

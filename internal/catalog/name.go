@@ -36,9 +36,9 @@ func notInName(r rune) bool {
 	return true
 }
 
-// collisionKey is equal for names that Kafka's metric names cannot tell apart: '.'
+// CollisionKey is equal for names that Kafka's metric names cannot tell apart: '.'
 // and '_' are one there, so two such topics may not exist side by side.
-func collisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
+func CollisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
 // Names of the topics that hold the broker's own state.
 const (
