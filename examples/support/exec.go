@@ -15,7 +15,7 @@ import (
 
 // ServeExec is the loop of a model that runs as a child process (`protocol:
 // exec`): one JSON line in, {"id", "value"}, one JSON line out, {"id",
-// "result"} or {"id", "error"}. It returns nil when in ends, which is how the
+// "result"} or {"id", "error", "class"}. It returns nil when in ends, which is how the
 // parent asks it to stop. A line that is no such object is answered with an
 // error, too: nothing that comes in ends the process.
 func ServeExec(ctx context.Context, in io.Reader, out io.Writer, f Func) error {
@@ -41,13 +41,14 @@ func answer(ctx context.Context, line []byte, f Func) any {
 	type failure struct {
 		ID    json.RawMessage `json:"id"`
 		Error string          `json:"error"`
+		Class string          `json:"class"`
 	}
 	var request struct {
 		ID    json.RawMessage `json:"id"`
 		Value any             `json:"value"`
 	}
 	if err := json.Unmarshal(line, &request); err != nil {
-		return failure{nil, fmt.Sprintf("the line is no JSON object with id and value: %v", err)}
+		return failure{nil, fmt.Sprintf("the line is no JSON object with id and value: %v", err), worker.Poison.String()}
 	}
 	id := ""
 	if err := json.Unmarshal(request.ID, &id); err != nil {
@@ -55,11 +56,7 @@ func answer(ctx context.Context, line []byte, f Func) any {
 	}
 	result, err := f(ctx, pipeline.Input{ID: id, Value: request.Value})
 	if err != nil {
-		var classed *worker.Error
-		if errors.As(err, &classed) { // the parent has its own word for the class
-			err = classed.Err
-		}
-		return failure{request.ID, err.Error()}
+		return failure{request.ID, reason(err), worker.ClassOf(err).String()}
 	}
 	return struct {
 		ID     json.RawMessage `json:"id"`

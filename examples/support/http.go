@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/leatdev/leat/pipeline"
-	"github.com/leatdev/leat/worker"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -92,11 +91,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 }
 
 func fail(w http.ResponseWriter, status int, err error) {
-	var classed *worker.Error
-	if errors.As(err, &classed) { // the status says the class
-		err = classed.Err
-	}
-	reply(w, status, map[string]string{"error": err.Error()})
+	reply(w, status, map[string]string{"error": reason(err)})
 }
 
 func reply(w http.ResponseWriter, status int, value any) {

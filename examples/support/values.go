@@ -1,6 +1,7 @@
 package support
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -22,6 +23,15 @@ const (
 // poison is an error of a value that no second try can mend.
 func poison(format string, args ...any) error {
 	return worker.NewError(worker.Poison, fmt.Errorf(format, args...))
+}
+
+// reason is an error without its class, for replies that say the class elsewhere.
+func reason(err error) string {
+	var classed *worker.Error
+	if errors.As(err, &classed) {
+		err = classed.Err
+	}
+	return err.Error()
 }
 
 // textOf takes the text out of {text: "..."}.

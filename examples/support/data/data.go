@@ -43,6 +43,8 @@ type Checklist struct {
 	ID    string   `json:"id"`
 	Title string   `json:"title"`
 	Steps []string `json:"steps"`
+	// AskedAs are some ways in which customers ask for it.
+	AskedAs []string `json:"asked_as"`
 }
 
 //go:embed messages.jsonl checklists.jsonl lexicon.txt products.txt tagged-train.conllu tagged-heldout.conllu

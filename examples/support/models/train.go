@@ -1,6 +1,8 @@
 package models
 
 import (
+	"slices"
+
 	"github.com/leatdev/leat/examples/support/data"
 	"github.com/leatdev/leat/examples/support/models/card"
 	"github.com/leatdev/leat/examples/support/models/class"
@@ -70,7 +72,7 @@ func Own() (Corpus, error) {
 func TopicsOf(messages []data.Message, checklists []data.Checklist) []Topic {
 	var topics []Topic
 	for _, c := range checklists {
-		for _, line := range append([]string{c.Title}, c.Steps...) {
+		for _, line := range slices.Concat([]string{c.Title}, c.Steps, c.AskedAs) {
 			topics = append(topics, Topic{Text: line, Label: c.ID})
 		}
 	}
