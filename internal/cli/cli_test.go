@@ -220,6 +220,23 @@ func TestResolveOffset(t *testing.T) {
 	}
 }
 
+func TestParseSince(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	for s, want := range map[string]time.Time{
+		"2h": now.Add(-2 * time.Hour), "2026-01-14": now.Add(-36 * time.Hour), "": {},
+	} {
+		if got, err := ParseSince(s, now); err != nil || !got.Equal(want) {
+			t.Errorf("%q is %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"yesterday", "2 h"} {
+		if _, err := ParseSince(s, now); !IsUsage(err) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
 func TestDialAdvises(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -241,7 +258,7 @@ func TestDialAdvises(t *testing.T) {
 
 func TestSeedsFillInThePort(t *testing.T) {
 	t.Parallel()
-	got, err := seeds([]string{"kafka", "a:1", "::1", "[::1]"})
+	got, err := Seeds([]string{"kafka", "a:1", "::1", "[::1]"})
 	if want := "kafka:9092 a:1 [::1]:9092 [::1]:9092"; err != nil || strings.Join(got, " ") != want {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -22,16 +22,11 @@ const pingTimeout = 10 * time.Second
 // none does, the error says what was wrong and what to do; advice is the
 // command that would start a broker, such as "leat dev".
 func Dial(ctx context.Context, brokers []string, version, advice string, opts ...kgo.Opt) (*kgo.Client, error) {
-	seeds, err := seeds(brokers)
+	seeds, err := Seeds(brokers)
 	if err != nil {
 		return nil, err
 	}
-	opts = append([]kgo.Opt{
-		kgo.SeedBrokers(seeds...),
-		kgo.ClientID("leat"),
-		kgo.SoftwareNameAndVersion("leat", version),
-	}, opts...)
-	cl, err := kgo.NewClient(opts...)
+	cl, err := kgo.NewClient(append(Identity(seeds, version), opts...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +42,19 @@ func Dial(ctx context.Context, brokers []string, version, advice string, opts ..
 	return cl, nil
 }
 
-// seeds checks addresses and gives those without a port Kafka's.
-func seeds(brokers []string) ([]string, error) {
+// Identity returns the options by which a client finds the seeds, and says who
+// it is.
+func Identity(seeds []string, version string) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.SeedBrokers(seeds...),
+		kgo.ClientID("leat"),
+		kgo.SoftwareNameAndVersion("leat", version),
+	}
+}
+
+// Seeds checks addresses and gives those without a port Kafka's; none at all
+// means DefaultBroker.
+func Seeds(brokers []string) ([]string, error) {
 	if len(brokers) == 0 {
 		brokers = []string{DefaultBroker}
 	}

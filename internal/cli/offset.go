@@ -80,6 +80,19 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("time %q: want a date, a time as in RFC 3339, milliseconds since 1970, or -1h", s)
 }
 
+// ParseSince reads a time in the past: how long ago (2h), or any time that an
+// Offset may hold. Empty is the zero time.
+func ParseSince(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	t, err := parseTime(s, now)
+	return t, Usage(err)
+}
+
 // Resolve turns o into an offset of a partition that begins at start and ends
 // at end. byTime answers OffsetTime: the first offset not older than the time,
 // or end. The result lies between start and end, except that OffsetExact is
