@@ -43,10 +43,14 @@ type Broker struct {
 	Epoch   int32
 	Store   *plog.Store
 	Catalog *catalog.Catalog
-	Log     *slog.Logger
+	// Groups is the coordinator of consumer groups.
+	Groups *Groups
+	Log    *slog.Logger
 	// Recovery tells what the start found.
 	Recovery *plog.Report
 
+	fs      vfs.FS
+	dir     string
 	now     func() time.Time
 	lock    io.Closer
 	ids     atomic.Uint32 // producer ids given out in this life
@@ -106,7 +110,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b := &Broker{
-		NodeID: cfg.NodeID, ClusterID: m.ClusterID, Epoch: m.Boots, Log: cfg.Log, now: cfg.Now, lock: lock,
+		NodeID: cfg.NodeID, ClusterID: m.ClusterID, Epoch: m.Boots, Log: cfg.Log, fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, lock: lock,
 		topics: map[string]*topic{}, byID: map[kafka.UUID]*topic{},
 	}
 	defer func() {
@@ -132,9 +136,13 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
+	b.Groups = NewGroups(GroupsOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now})
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	b.work.Go(func() { b.retain(ctx) })
+	if b.Catalog.Snapshot().Bool("log.cleaner.enable") {
+		b.work.Go(func() { b.clean(ctx) })
+	}
 	return b, nil
 }
 
@@ -246,6 +254,16 @@ func (t *topic) partition(index int32) *Partition {
 	return parts[index]
 }
 
+// DataDir returns the data directory, and the bytes that can still be written
+// there, -1 when that cannot be told.
+func (b *Broker) DataDir() (dir string, free int64) {
+	free, err := b.fs.Free(b.dir)
+	if err != nil {
+		free = -1
+	}
+	return b.dir, free
+}
+
 // Now returns the broker's wall clock.
 func (b *Broker) Now() time.Time { return b.now() }
 
@@ -266,4 +284,5 @@ func (b *Broker) Abandon() {
 func (b *Broker) halt() {
 	b.stop()
 	b.work.Wait()
+	b.Groups.Close()
 }
