@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,46 +18,34 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "serve:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(args []string) error {
 	if len(args) == 0 {
 		return errors.New("say which model: tagger, mood or class")
 	}
+	server := support.Server{Model: args[0], Stdin: os.Stdin, Stdout: os.Stdout,
+		Ready: func(url string) { fmt.Fprintf(os.Stderr, "%s: %s\n", args[0], url) }}
 	flags := flag.NewFlagSet("serve "+args[0], flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:0", "address of mood and class")
-	weights := flags.String("weights", "", "folder of weights that train wrote; empty for the shipped ones")
-	maxChars := flags.Int("max-chars", support.DefaultMaxChars, "longest text that class reads, in characters")
+	flags.StringVar(&server.Weights, "weights", "", "folder of weights that train wrote; empty for the shipped ones")
+	ctx := context.Background()
+	if args[0] != "tagger" { // which ends with its input, or at once with a signal
+		flags.StringVar(&server.Listen, "listen", "127.0.0.1:0", "address")
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+	}
+	if args[0] == "class" {
+		flags.IntVar(&server.MaxChars, "max-chars", support.DefaultMaxChars, "longest text that it reads, in characters")
+	}
 	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	models, err := support.Open(*weights)
-	if err != nil {
-		return err
-	}
-	switch args[0] {
-	case "tagger": // ends with its input, or at once with a signal
-		return support.ServeExec(ctx, os.Stdin, os.Stdout, models.Tag)
-	case "mood", "class":
-	default:
-		return fmt.Errorf("%q is no model that is served here: tagger, mood or class", args[0])
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ln, err := net.Listen("tcp", *listen)
-	if err != nil {
-		return err
-	}
-	if args[0] == "mood" {
-		fmt.Fprintf(os.Stderr, "mood: http://%s/v2/models/sentiment\n", ln.Addr())
-		return support.Serve(ctx, ln, models.V2Handler())
-	}
-	fmt.Fprintf(os.Stderr, "class: http://%s/classify\n", ln.Addr())
-	return support.Serve(ctx, ln, support.HTTPHandler("/classify", models.Class(*maxChars)))
+	return server.Run(ctx)
 }

@@ -35,14 +35,10 @@ const (
 func (l *Lexicon) Score(message string) Mood {
 	tokens := text.Tokens(message)
 	words := make([]string, len(tokens))
-	upper := 0
 	for i, t := range tokens {
 		words[i] = text.Lower(strings.ReplaceAll(t, "’", "'"))
-		if isShouted(t) {
-			upper++
-		}
 	}
-	r := reading{lexicon: l, tokens: tokens, words: words, shouting: upper*2 > len(tokens), weights: make([]float64, len(words))}
+	r := reading{lexicon: l, tokens: tokens, words: words, shouting: isUpper(message), weights: make([]float64, len(words))}
 	r.read()
 	sum := 0.0
 	for _, w := range r.weights {
@@ -133,7 +129,16 @@ func (r *reading) settle(bare int) {
 }
 
 // asks tells a negation that only opens a question: "why don't", "can't you".
-func (r *reading) asks(i int) bool { return i == 1 && r.words[len(r.words)-1] == "?" }
+func (r *reading) asks(i int) bool {
+	if i == 0 || i > 2 || r.words[len(r.words)-1] != "?" {
+		return false
+	}
+	switch r.words[0] {
+	case "why", "ca", "do", "does", "did", "is", "are", "was", "have", "has", "could", "would", "should", "wo":
+		return true
+	}
+	return false
+}
 
 // emphasise applies what concerns the message as a whole: contrast and "!".
 func (r *reading) emphasise() {
@@ -155,8 +160,10 @@ func (r *reading) emphasise() {
 }
 
 func isShouted(token string) bool {
-	return len(token) > 2 && strings.ToUpper(token) == token && strings.ToLower(token) != token
+	return len(token) > 2 && isUpper(token)
 }
+
+func isUpper(s string) bool { return strings.ToUpper(s) == s && strings.ToLower(s) != s }
 
 func isClauseEnd(w string) bool { return strings.Trim(w, ".!?;:,") == "" }
 
