@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,12 +121,78 @@ var machinePath = regexp.MustCompile(`(/home/[a-z]|/root/|/Users/[A-Za-z]|/` + `
 // machinePaths finds such paths in documents and scripts.
 func machinePaths(t *tree) []finding {
 	var found []finding
-	for path, text := range t.texts {
+	for name, text := range t.texts {
 		for i, l := range strings.Split(text, "\n") {
 			if m := machinePath.FindString(l); m != "" {
-				found = append(found, finding{path, i + 1, fmt.Sprintf("%q is a path of one machine: write it relative to the repository, or as $HOME", m)})
+				found = append(found, finding{name, i + 1, fmt.Sprintf("%q is a path of one machine: write it relative to the repository, or as $HOME", m)})
 			}
 		}
+	}
+	return found
+}
+
+const architecture = "docs/ARCHITECTURE.md"
+
+// mapped is a line of the map in the architecture document: a folder at the
+// start of the line, or indented under internal/.
+var mapped = regexp.MustCompile(`(?m)^(  )?([a-z_]+(?:/[a-z_]+)*)/\s`)
+
+// folderMap compares the map with the folders: what is on it exists, and every
+// room of the house is on it.
+func folderMap(t *tree) []finding {
+	rooms := map[string]bool{}
+	for _, f := range t.files {
+		for dir := f.room(); dir != "." && !f.nested; dir = path.Dir(dir) {
+			rooms[dir] = true
+		}
+	}
+	var found []finding
+	on := map[string]bool{}
+	for _, m := range mapped.FindAllStringSubmatch(t.texts[architecture], -1) {
+		dir := m[2]
+		if m[1] != "" {
+			dir = "internal/" + dir
+		}
+		on[dir] = true
+		if !rooms[dir] && !slices.Contains([]string{"docs", "test", "bench"}, dir) {
+			found = append(found, finding{architecture, 0, dir + "/ is on the map and not in the tree"})
+		}
+	}
+	for dir := range rooms {
+		depth := strings.Count(dir, "/")
+		nested := strings.HasPrefix(dir, "internal/") || strings.HasPrefix(dir, "cmd/") || strings.HasPrefix(dir, "examples/")
+		isRoom := depth == 0 && dir != "cmd" && dir != "examples" || depth == 1 && nested
+		if isRoom && !on[dir] {
+			found = append(found, finding{architecture, 0, dir + "/ is not on the map"})
+		}
+	}
+	return found
+}
+
+// documentName is a document as texts and comments name it.
+var documentName = regexp.MustCompile(`\bdocs/[A-Za-z0-9_./-]+\.md\b`)
+
+// documentLinks finds names of documents that are not there.
+func documentLinks(t *tree) []finding {
+	var found []finding
+	look := func(name string, line int, text string) {
+		for i, l := range strings.Split(text, "\n") {
+			for _, doc := range documentName.FindAllString(l, -1) {
+				if _, ok := t.texts[doc]; !ok {
+					found = append(found, finding{name, line + i, doc + " does not exist"})
+				}
+			}
+		}
+	}
+	for _, f := range t.files {
+		for _, g := range f.ast.Comments {
+			for _, c := range g.List {
+				look(f.path, t.line(c), c.Text)
+			}
+		}
+	}
+	for name, text := range t.texts {
+		look(name, 1, text)
 	}
 	return found
 }

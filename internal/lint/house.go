@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"go/ast"
+	"path"
 	"slices"
 	"strings"
 )
@@ -29,12 +30,6 @@ func tooLong(t *tree) []finding {
 	return found
 }
 
-// sleeps finds time.Sleep in tests: a test waits for what it waits for.
-func sleeps(t *tree) []finding {
-	return calls(t, func(f *file) bool { return f.test() }, "time", []string{"Sleep"},
-		"a test waits for a channel, a condition or the fake time of testing/synctest, not for a while")
-}
-
 // inits finds init functions: what a package needs is passed to it, in an order
 // that can be read.
 func inits(t *tree) []finding {
@@ -56,11 +51,11 @@ var marks = []string{"TO" + "DO", "FIX" + "ME", "XX" + "X"}
 // leftovers finds notes of work left undone, in comments and texts.
 func leftovers(t *tree) []finding {
 	var found []finding
-	look := func(path string, line int, text string) {
+	look := func(name string, line int, text string) {
 		for i, l := range strings.Split(text, "\n") {
 			for _, m := range marks {
 				if slices.Contains(strings.FieldsFunc(l, notWord), m) {
-					found = append(found, finding{path, line + i, m + ": do it, or say in docs what is not there and why"})
+					found = append(found, finding{name, line + i, m + ": do it, or say in docs what is not there and why"})
 				}
 			}
 		}
@@ -72,8 +67,8 @@ func leftovers(t *tree) []finding {
 			}
 		}
 	}
-	for path, text := range t.texts {
-		look(path, 1, text)
+	for name, text := range t.texts {
+		look(name, 1, text)
 	}
 	return found
 }
@@ -171,7 +166,7 @@ func localName(f *file, pkg string) string {
 			if s.Name != nil {
 				return s.Name.Name
 			}
-			return pkg
+			return path.Base(pkg)
 		}
 	}
 	return ""

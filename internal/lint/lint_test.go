@@ -22,6 +22,8 @@ var rules = map[string]func(*tree) []finding{
 	"exported_docs":    exportedDocs,
 	"machine_paths":    machinePaths,
 	"dependencies":     dependencies,
+	"folder_map":       folderMap,
+	"document_links":   documentLinks,
 }
 
 func TestHouse(t *testing.T) {
