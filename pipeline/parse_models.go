@@ -11,7 +11,7 @@ import (
 // version, timeout and concurrency, and which of them it must have.
 var modelKeys = map[Protocol]struct{ required, optional []string }{
 	HTTP:   {required: []string{"url"}, optional: []string{"shape", "headers", "errors"}},
-	V2:     {required: []string{"url", "model"}, optional: []string{"inputs", "headers", "errors"}},
+	V2:     {required: []string{"url", "model", "inputs"}, optional: []string{"headers", "errors"}},
 	OpenAI: {required: []string{"url", "model", "task"}, optional: []string{"headers", "errors"}},
 	Exec:   {required: []string{"command"}, optional: []string{"env", "dir", "processes"}},
 	Go:     {optional: []string{"model"}},
@@ -140,7 +140,7 @@ func (r *reader) tensors(n *yaml.Node) map[string]*TensorSpec {
 					return
 				}
 				for _, c := range n.Content {
-					t.Shape = append(t.Shape, r.integer(c, "shape", 1, 1<<31))
+					t.Shape = append(t.Shape, int(r.integer(c, "shape", -1, 1<<31)))
 				}
 			},
 		})

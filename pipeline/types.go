@@ -76,8 +76,9 @@ type ModelSpec struct {
 type TensorSpec struct {
 	Pos
 	Datatype string
-	// Shape is the shape of one record's part, without the batch dimension.
-	Shape []int64
+	// Shape is the shape of one record's part, without the batch dimension; -1 is a
+	// dimension that the value decides.
+	Shape []int
 	// Value is evaluated against the record as the model is given it; nil means
 	// the whole value.
 	Value *Expr

@@ -58,6 +58,8 @@ type Part struct {
 	// because their branch has been read beyond them.
 	Redriven bool
 	Ref      Ref
+	// Meta is the shell's; it stays with the part in its row.
+	Meta any
 }
 
 // Announcement says that a step makes nothing of an event.
