@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatdev/leat/internal/cli"
+	"github.com/leatdev/leat/internal/gateway"
+	"github.com/leatdev/leat/internal/life"
+	"github.com/leatdev/leat/internal/obs"
+	"github.com/leatdev/leat/internal/obs/lag"
+	"github.com/leatdev/leat/internal/server"
+)
+
+const (
+	// drainTimeout is how long a stop may take before everything left is cut off.
+	drainTimeout = 20 * time.Second
+	// lagTTL is how old the offsets and lag of /metrics may be.
+	lagTTL = 5 * time.Second
+)
+
+// house is a long-running command: its parts, and what they know of each other.
+type house struct {
+	o        brokerOptions
+	log      *slog.Logger
+	registry *prometheus.Registry
+	checks   []gateway.Check
+
+	server  *server.Server   // after brokerPart has started
+	gateway *gateway.Gateway // after httpPart has started; nil without --http
+	reach   []kgo.Opt        // how a client reaches the cluster
+}
+
+func newHouse(o brokerOptions, log *slog.Logger) *house {
+	return &house{o: o, log: log, registry: obs.NewRegistry(version().Version)}
+}
+
+// brokerPart is the broker in this process.
+func (h *house) brokerPart() life.Part {
+	return life.Part{
+		Name: "broker",
+		Start: func(ctx context.Context) error {
+			s, err := server.Start(ctx, server.Config{
+				DataDir: h.o.data, Listen: h.o.listen, Advertise: h.o.advertise, Configs: h.o.configs,
+				Relaxed: h.o.durability == "relaxed", Log: h.log,
+			})
+			if err != nil {
+				return err
+			}
+			h.server, h.reach = s, s.ClientOpts()
+			h.checks = append(h.checks, gateway.Check{Name: "log", Ready: s.Ready})
+			return nil
+		},
+		Stop: func(hard context.Context) error { return h.server.Close(hard) },
+	}
+}
+
+// httpPart is the HTTP door, if one was asked for.
+func (h *house) httpPart() life.Part {
+	if h.o.http == "" {
+		return life.Part{Name: "http"}
+	}
+	var client *kgo.Client
+	return life.Part{
+		Name: "http",
+		Start: func(ctx context.Context) error {
+			var err error
+			if client, err = kgo.NewClient(append(h.reach, kgo.ClientID("leat-metrics"))...); err != nil {
+				return err
+			}
+			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL))
+			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Log: h.log})
+			if err != nil {
+				client.Close()
+				return err
+			}
+			h.log.Info("HTTP is open", "addr", h.gateway.Addr())
+			return nil
+		},
+		Stop: func(hard context.Context) error {
+			defer client.Close()
+			return h.gateway.Close(hard)
+		},
+	}
+}
+
+// run starts the parts and keeps them until ctx ends, which is a request to
+// stop and no failure, or until one ends by itself, which is one.
+func (h *house) run(ctx context.Context, parts ...life.Part) error {
+	g := life.NewGroup(parts...)
+	if err := g.Start(ctx); err != nil {
+		if ctx.Err() != nil && !cli.IsUsage(err) {
+			return nil // interrupted while starting
+		}
+		return err
+	}
+	var cause error
+	select {
+	case <-ctx.Done():
+	case <-g.Ended():
+		cause = g.Cause()
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	return errors.Join(cause, g.Stop(stop))
+}
