@@ -1,7 +1,9 @@
 package support_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -186,4 +188,71 @@ func TestTheExamplesOwnData(t *testing.T) {
 	if cards := open(t).Cards(); len(cards) != 6 || slices.ContainsFunc(cards, func(c string) bool { return strings.Contains(c, "\n") }) {
 		t.Errorf("cards: %q", cards)
 	}
+}
+
+// The README shows the cards and the tagger's answer as they are.
+func TestREADMEIsTrue(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range open(t).Cards() {
+		if !strings.Contains(string(readme), "\n"+c+"\n") {
+			t.Errorf("the README does not show\n%s", c)
+		}
+	}
+	var out bytes.Buffer
+	request := `{"id":"1","value":{"text":"where is my card?"}}`
+	if err := support.ServeExec(t.Context(), strings.NewReader(request), &out, open(t).Tag); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{request, "\n" + out.String(), "\n" + support.Line(desk(t, open(t), "m211")) + "\n"} {
+		if !strings.Contains(string(readme), want) {
+			t.Errorf("the README does not show\n%s", want)
+		}
+	}
+}
+
+// desk is what the pipeline joins for one message.
+func desk(t *testing.T, m *support.Models, id string) map[string]any {
+	t.Helper()
+	records, err := support.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		var message map[string]any
+		if err := json.Unmarshal(r.Value, &message); err != nil {
+			t.Fatal(err)
+		}
+		if message["id"] != id {
+			continue
+		}
+		row := map[string]any{"message": message}
+		call := func(name string, f support.Func, value any) map[string]any {
+			answer, err := predict(t, f, value)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			row[name] = answer
+			return answer
+		}
+		call("mood", m.Mood, message)
+		tags, err := predict(t, m.Tag, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tags["text"] = message["text"]
+		call("class", m.Class(support.DefaultMaxChars), tags)
+		call("keywords", m.Keywords, tags)
+		vector, err := predict(t, m.Embed, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call("help", m.Nearest, map[string]any{"vector": vector["embedding"]})
+		return row
+	}
+	t.Fatalf("there is no message %s", id)
+	return nil
 }
