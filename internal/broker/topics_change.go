@@ -72,6 +72,7 @@ func (b *Broker) DeleteTopics(topics []*catalog.Topic) []error {
 	for k, err := range errs {
 		if out[at[k]] = err; err == nil {
 			b.dropTopic(topics[at[k]].ID)
+			b.Groups.TopicDeleted(topics[at[k]].Name, topics[at[k]].ID)
 		}
 	}
 	return out
