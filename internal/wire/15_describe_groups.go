@@ -1,0 +1,19 @@
+package wire
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// DescribeGroups: v0-6
+//
+// Behaviour:
+//   - A group that does not exist is Dead.
+//   - Metadata and assignments are shown of stable groups only.
+//
+// Versions:
+//   - v3: authorized operations, which are not told: there is no authorization
+//   - v4: group.instance.id
+//   - v6: GROUP_ID_NOT_FOUND and a message for groups that do not exist (KIP-1043)
+func (a *api) describeGroups(_ *Request, req *kmsg.DescribeGroupsRequest) Reply {
+	p, reply := later()
+	a.broker.Groups.Describe(req, func(resp *kmsg.DescribeGroupsResponse) { p.Answer(resp) })
+	return reply
+}
