@@ -15,8 +15,9 @@ const (
 	// MaxText is how much of a foreign text is looked at, in bytes. Callers need
 	// not read more of an error's body than this.
 	MaxText = 64 << 10
-	// maxQuote is how much of it an error shows, in bytes.
-	maxQuote = 300
+	// An error shows a long text's head and tail, of so many bytes: an HTML page
+	// says what it is at its beginning, a stack trace at its end.
+	headQuote, tailQuote = 120, 180
 	// minSecret is the length below which a value is no secret: hiding every
 	// "1" of a text because of `x-api-version: 1` would hide the reason, too.
 	minSecret = 4
@@ -72,8 +73,8 @@ func (r *Redactor) Text(s string) string {
 	return r.replacer.Replace(s)
 }
 
-// Quote returns the beginning of text fit for an error message or a log line:
-// one line, valid UTF-8, about 300 bytes, no secret and no part of one.
+// Quote returns text fit for an error message or a log line: one line, valid
+// UTF-8, about 300 bytes of its beginning and end, no secret and no part of one.
 func (r *Redactor) Quote(text []byte) string {
 	cut := len(text) >= MaxText
 	if cut {
@@ -91,12 +92,15 @@ func (r *Redactor) Quote(text []byte) string {
 		return c
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= maxQuote {
+	if len(s) <= headQuote+tailQuote {
 		return s
 	}
-	end := maxQuote
-	for !utf8.RuneStart(s[end]) {
-		end--
+	head, tail := headQuote, len(s)-tailQuote
+	for !utf8.RuneStart(s[head]) {
+		head--
 	}
-	return s[:end] + "…"
+	for !utf8.RuneStart(s[tail]) {
+		tail++
+	}
+	return s[:head] + " … " + s[tail:]
 }

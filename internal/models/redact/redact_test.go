@@ -22,11 +22,11 @@ func TestTextHidesSecretsAndTheirLastWord(t *testing.T) {
 }
 
 func TestQuoteIsOneShortValidLine(t *testing.T) {
-	got := New().Quote([]byte("<html>\n\t<b>\x00bad\xff</b>" + strings.Repeat("é", 400)))
+	got := New().Quote([]byte("<html>\n\t<b>\x00bad\xff</b>" + strings.Repeat("é", 401) + "\n ValueError: the end"))
 	if !utf8.ValidString(got) || strings.ContainsAny(got, "\n\t\x00") {
 		t.Errorf("Quote = %q", got)
 	}
-	if !strings.HasPrefix(got, "<html> <b> bad\uFFFD</b>é") || !strings.HasSuffix(got, "é…") || len(got) > maxQuote+len("…") {
+	if !strings.HasPrefix(got, "<html> <b> bad\uFFFD</b>é") || !strings.HasSuffix(got, "é ValueError: the end") || !strings.Contains(got, "é … é") || len(got) > 310 {
 		t.Errorf("Quote = %q (%d bytes)", got, len(got))
 	}
 }
