@@ -83,8 +83,8 @@ type fit struct {
 	k       int
 	w       []float32 // current weights
 	g2      []float32 // sums of squared gradients
-	sum     []float32 // sums of weights over steps, up to `since` of the row
-	since   []int32   // per row: the step up to which sum is complete
+	sum     []float32 // sums of weights over steps
+	since   []int32   // the step up to which the sum is complete
 	steps   int32
 	p       []float64 // scratch: probabilities
 	biasRow int
@@ -94,7 +94,7 @@ func newFit(rows, k int, o Options) *fit {
 	return &fit{
 		o: o, k: k, biasRow: rows - 1,
 		w: make([]float32, rows*k), g2: make([]float32, rows*k), sum: make([]float32, rows*k),
-		since: make([]int32, rows), p: make([]float64, k),
+		since: make([]int32, rows*k), p: make([]float64, k),
 	}
 }
 
@@ -112,18 +112,23 @@ func (f *fit) step(x text.Vector, gold int) {
 	f.update(f.biasRow, 1, gold)
 }
 
-// update moves one row against its gradient. Rows that no example touches stay
-// where they are, so their sums are brought up to date only when they move.
+// negligible is the probability below which a wrong label is let be: most of
+// many labels are, soon, and moving their weights would take most of the time.
+const negligible = 1e-4
+
+// update moves one row against its gradient. Weights that stay where they are
+// have their sums brought up to date only when they move.
 func (f *fit) update(row int, value float64, gold int) {
-	idle := float32(f.steps - 1 - f.since[row])
-	f.since[row] = f.steps
-	at := row * f.k
 	for c, p := range f.p {
 		if c == gold {
 			p--
+		} else if p < negligible {
+			continue
 		}
-		w, i := f.w[at+c], at+c
-		f.sum[i] += idle * w
+		i := row*f.k + c
+		w := f.w[i]
+		f.sum[i] += float32(f.steps-1-f.since[i]) * w
+		f.since[i] = f.steps
 		g := float32(p*value + f.o.L2*float64(w))
 		f.g2[i] += g * g
 		w -= float32(f.o.Rate) * g / (float32(math.Sqrt(float64(f.g2[i]))) + 1e-6)
@@ -133,11 +138,8 @@ func (f *fit) update(row int, value float64, gold int) {
 }
 
 func (f *fit) average() []float32 {
-	for row, since := range f.since {
-		idle := float32(f.steps - since)
-		for i := row * f.k; i < (row+1)*f.k; i++ {
-			f.sum[i] = (f.sum[i] + idle*f.w[i]) / float32(max(f.steps, 1))
-		}
+	for i, since := range f.since {
+		f.sum[i] = (f.sum[i] + float32(f.steps-since)*f.w[i]) / float32(max(f.steps, 1))
 	}
 	return f.sum
 }
