@@ -68,7 +68,7 @@ func (a *api) rightNode(req *kmsg.ApiVersionsRequest) *kerr.Error {
 	switch {
 	case req.ClusterID == nil || req.NodeID == -1:
 		return kerr.InvalidRequest
-	case *req.ClusterID != a.node.ClusterID || req.NodeID != a.node.ID:
+	case *req.ClusterID != a.node.clusterID || req.NodeID != a.node.id:
 		return kerr.RebootstrapRequired
 	}
 	return nil

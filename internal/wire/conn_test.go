@@ -8,14 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -49,7 +47,6 @@ func newBench(t *testing.T, cfg Config, extra map[int16]handler) *bench {
 	t.Helper()
 	b := &bench{t: t, mem: NewMemory(), log: &lines{}}
 	cfg.Listeners = []*Listener{{Name: "PLAINTEXT", Net: b.mem}}
-	cfg.Node = Node{ID: 1, ClusterID: "the-cluster"}
 	cfg.Log = slog.New(slog.NewTextHandler(b.log, nil))
 	srv, err := NewServer(cfg)
 	if err != nil {
@@ -60,6 +57,9 @@ func newBench(t *testing.T, cfg Config, extra map[int16]handler) *bench {
 		table[key] = h
 	}
 	srv.speak(table)
+	if cfg.Broker == nil {
+		srv.api.node = node{1, "the-cluster"}
+	}
 	b.srv = srv
 	srv.Start()
 	t.Cleanup(func() {
@@ -314,177 +314,6 @@ func TestPanicClosesOneConnection(t *testing.T) {
 	bystander.mustBeOpen()
 }
 
-// Reference 4.2, gotcha 2: an unknown version of ApiVersions is answered in v0's
-// form with UNSUPPORTED_VERSION and the range of key 18, and the connection goes on.
-func TestApiVersionsUnknownVersion(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, Config{}, nil)
-	c := b.dial()
-	c.write(framed(append(head2(18, 99), "whatever the future brings"...)))
-	corr, body := c.recv()
-	want := []byte{
-		0, 35, // UNSUPPORTED_VERSION
-		0, 0, 0, 1, // one key
-		0, 18, 0, 0, 0, 5,
-	}
-	if corr != 7 || !bytes.Equal(body, want) {
-		t.Errorf("correlation id %d, body %x, want %x", corr, body, want)
-	}
-	c.mustBeOpen()
-}
-
-// Gotcha 2: not one stray tagged-field byte in the header of ApiVersions, in any
-// version; and one, empty, in that of other flexible answers (KIP-511, KIP-482).
-func TestResponseHeaders(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, Config{}, heartbeats(func(r *Request, req *kmsg.HeartbeatRequest) Reply {
-		return answer(req.ResponseKind())
-	}))
-	c := b.dial()
-	for version := int16(0); version <= 5; version++ {
-		c.send(1, apiVersionsRequest(version))
-		_, body := c.recv()
-		resp := kmsg.NewPtrApiVersionsResponse()
-		resp.Version = version
-		if err := resp.ReadFrom(body); err != nil || resp.ErrorCode != 0 || len(resp.ApiKeys) != 2 {
-			t.Errorf("v%d: %v, %+v", version, err, resp)
-		}
-		if again := resp.AppendTo(nil); !bytes.Equal(again, body) {
-			t.Errorf("v%d: body is %x, should be %x", version, body, again)
-		}
-	}
-	for version, want := range map[int16]int{3: 6, 4: 6 + 2} { // throttle, error; v4: header tags, body tags
-		req := heartbeat("g")
-		req.Version = version
-		c.send(1, req)
-		if _, body := c.recv(); len(body) != want {
-			t.Errorf("Heartbeat v%d: %d bytes after the correlation id, want %d", version, len(body), want)
-		}
-	}
-}
-
-// Gotcha 2 and KIP-1242: a client that looks for another cluster or node is sent
-// back to its bootstrap servers; one that names none is not.
-func TestApiVersionsNamesTheNode(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, Config{}, nil)
-	c := b.dial()
-	cluster := func(s string) *string { return &s }
-	for _, x := range []struct {
-		cluster *string
-		node    int32
-		want    *kerr.Error
-	}{
-		{nil, -1, nil},
-		{cluster("the-cluster"), 1, nil},
-		{cluster("another"), 1, kerr.RebootstrapRequired},
-		{cluster("the-cluster"), 2, kerr.RebootstrapRequired},
-		{nil, 1, kerr.InvalidRequest},
-		{cluster("the-cluster"), -1, kerr.InvalidRequest},
-	} {
-		req := apiVersionsRequest(5)
-		req.ClusterID, req.NodeID = x.cluster, x.node
-		c.send(1, req)
-		_, body := c.recv()
-		resp := kmsg.NewPtrApiVersionsResponse()
-		resp.Version = 5
-		if err := resp.ReadFrom(body); err != nil {
-			t.Fatal(err)
-		}
-		want := int16(0)
-		if x.want != nil {
-			want = x.want.Code
-		}
-		if resp.ErrorCode != want {
-			t.Errorf("cluster %v node %d: error %d, want %d", x.cluster, x.node, resp.ErrorCode, want)
-		}
-	}
-}
-
-// KIP-511: software names that are none are refused, others are remembered.
-func TestApiVersionsSoftware(t *testing.T) {
-	t.Parallel()
-	got := make(chan string, 1)
-	b := newBench(t, Config{}, heartbeats(func(r *Request, req *kmsg.HeartbeatRequest) Reply {
-		name, version := r.Peer.Software()
-		got <- name + "/" + version + " " + r.ClientID + " " + r.Principal
-		return noAnswer()
-	}))
-	c := b.dial()
-	for _, name := range []string{"", "a-", "-a", "a b", "ä"} {
-		req := apiVersionsRequest(3)
-		req.ClientSoftwareName = name
-		c.send(1, req)
-		_, body := c.recv()
-		resp := kmsg.NewPtrApiVersionsResponse()
-		resp.Version = 3
-		if err := resp.ReadFrom(body); err != nil || resp.ErrorCode != kerr.InvalidRequest.Code || len(resp.ApiKeys) != 0 {
-			t.Errorf("%q: %v, %+v", name, err, resp)
-		}
-	}
-	c.send(1, heartbeat("g"))
-	if s := <-got; s != "unknown/unknown test User:ANONYMOUS" {
-		t.Error(s)
-	}
-	c.send(1, apiVersionsRequest(3))
-	c.recv()
-	c.send(1, heartbeat("g"))
-	if s := <-got; s != "tester/1.0 test User:ANONYMOUS" {
-		t.Error(s)
-	}
-}
-
-// Gotcha 1: Produce 0 to 2 are advertised and answered, each in its own shape,
-// with UNSUPPORTED_VERSION for every partition.
-func TestProduceTooOld(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, Config{}, map[int16]handler{keyProduce: on(func(*api, *Request, *kmsg.ProduceRequest) Reply {
-		panic("an old version reached the handler")
-	})})
-	produce := func(version, acks int16) *kmsg.ProduceRequest {
-		req := kmsg.NewPtrProduceRequest()
-		req.Version, req.Acks = version, acks
-		for _, topic := range []string{"a", "b"} {
-			rt := kmsg.NewProduceRequestTopic()
-			rt.Topic = topic
-			for p := range int32(2) {
-				rp := kmsg.NewProduceRequestTopicPartition()
-				rp.Partition, rp.Records = p, []byte("a message set of format v0 or v1")
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			req.Topics = append(req.Topics, rt)
-		}
-		return req
-	}
-	c := b.dial()
-	for version := int16(0); version <= 2; version++ {
-		c.send(5, produce(version, 1))
-		_, body := c.recv()
-		resp := kmsg.NewPtrProduceResponse()
-		resp.Version = version
-		if err := resp.ReadFrom(body); err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for _, rt := range resp.Topics {
-			for _, rp := range rt.Partitions {
-				n++
-				if rp.ErrorCode != kerr.UnsupportedVersion.Code || rp.BaseOffset != -1 {
-					t.Errorf("v%d %s/%d: error %d, offset %d", version, rt.Topic, rp.Partition, rp.ErrorCode, rp.BaseOffset)
-				}
-			}
-		}
-		if n != 4 || !bytes.Equal(resp.AppendTo(nil), body) {
-			t.Errorf("v%d: %d partitions in %x", version, n, body)
-		}
-	}
-	c.send(6, produce(2, 0)) // nobody waits for an answer: the only way to say no is to go
-	c.mustBeClosed()
-	if !strings.Contains(b.log.String(), "advertised for the sake of old clients, not served") {
-		t.Errorf("log:\n%s", b.log)
-	}
-}
-
 // A connection's requests under way are bounded, and so is its socket read.
 func TestBackPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -658,34 +487,3 @@ func TestGoneClientEndsItsWaits(t *testing.T) {
 		t.Errorf("cause is %v", err)
 	}
 }
-
-func TestAdvertised(t *testing.T) {
-	t.Parallel()
-	addr := func(s string) net.Listener { return fixedAddr{Memory: NewMemory(), addr: s} }
-	for _, c := range []struct {
-		l    Listener
-		want string
-	}{
-		{Listener{Net: addr("127.0.0.1:4711")}, "127.0.0.1:4711"},
-		{Listener{Net: addr("[::]:4711")}, "localhost:4711"},
-		{Listener{Net: addr("0.0.0.0:4711"), AdvertisedHost: "kafka.example"}, "kafka.example:4711"},
-		{Listener{Net: addr("0.0.0.0:4711"), AdvertisedHost: "kafka.example", AdvertisedPort: 9}, "kafka.example:9"},
-		{Listener{Net: NewMemory()}, memoryAddr},
-	} {
-		host, port := c.l.Advertised()
-		if got := net.JoinHostPort(host, itoa(port)); got != c.want {
-			t.Errorf("%s advertises %s, want %s", c.l.Net.Addr(), got, c.want)
-		}
-	}
-}
-
-func itoa(n int32) string { return strconv.Itoa(int(n)) }
-
-type fixedAddr struct {
-	*Memory
-	addr string
-}
-
-func (f fixedAddr) Addr() net.Addr { return f }
-func (fixedAddr) Network() string  { return "tcp" }
-func (f fixedAddr) String() string { return f.addr }

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/kafka"
 )
 
@@ -19,7 +20,7 @@ const (
 // api is what the handlers stand on. Fetch sessions are its only state: all else
 // that it knows is the broker's.
 type api struct {
-	node   Node
+	node   node
 	broker *broker.Broker
 	// sessions are the fetch sessions of all connections.
 	sessions fetchSessions
@@ -27,12 +28,10 @@ type api struct {
 	log      *slog.Logger
 }
 
-// Node is what the broker says about itself. A Leat cluster has one node.
-type Node struct {
-	// ID is the node id, 1 unless configured.
-	ID int32
-	// ClusterID is kept in the data directory.
-	ClusterID string
+// node is the broker's identity.
+type node struct {
+	id        int32
+	clusterID string
 }
 
 // handler answers one request. The request's type is that of its key.
@@ -49,10 +48,31 @@ var handlers = map[int16]handler{
 	0:  on((*api).produce),
 	1:  on((*api).fetch),
 	2:  on((*api).listOffsets),
+	3:  on((*api).metadata),
+	8:  on((*api).offsetCommit),
+	9:  on((*api).offsetFetch),
+	10: on((*api).findCoordinator),
+	11: on((*api).joinGroup),
+	12: on((*api).heartbeat),
+	13: on((*api).leaveGroup),
+	14: on((*api).syncGroup),
+	15: on((*api).describeGroups),
+	16: on((*api).listGroups),
+	18: on((*api).apiVersions),
+	19: on((*api).createTopics),
+	20: on((*api).deleteTopics),
 	21: on((*api).deleteRecords),
 	22: on((*api).initProducerID),
 	23: on((*api).offsetForLeaderEpoch),
-	18: on((*api).apiVersions),
+	32: on((*api).describeConfigs),
+	33: on((*api).alterConfigs),
+	35: on((*api).describeLogDirs),
+	37: on((*api).createPartitions),
+	42: on((*api).deleteGroups),
+	44: on((*api).incrementalAlterConfigs),
+	47: on((*api).offsetDelete),
+	60: on((*api).describeCluster),
+	75: on((*api).describeTopicPartitions),
 }
 
 // servedVersions are the rows of the version table that have a handler.
@@ -79,4 +99,21 @@ func (a *api) code(r *Request, err error) int16 {
 	a.log.Error("request failed inside", "api", kmsg.NameForKey(r.Key), "version", r.Version,
 		"peer", r.Peer.Addr, "client", r.ClientID, "err", err)
 	return kerr.UnknownServerError.Code
+}
+
+// explain is the sentence for an answer's error message: a Refusal's own, else
+// the error's meaning in general; nil for no error.
+func explain(err error) *string {
+	if err == nil {
+		return nil
+	}
+	var refused *catalog.Refusal
+	if errors.As(err, &refused) {
+		return &refused.Message
+	}
+	var ke *kerr.Error
+	if errors.As(err, &ke) {
+		return &ke.Description
+	}
+	return &kerr.UnknownServerError.Description
 }

@@ -26,8 +26,6 @@ type Config struct {
 	// Listeners are the doors, at least one. The first is where a client that came
 	// through none (a tool inside the process) would be sent.
 	Listeners []*Listener
-	// Node is the broker's identity.
-	Node Node
 	// Broker carries out the requests.
 	Broker *broker.Broker
 	// Log gets one line per connection that had to be closed.
@@ -86,7 +84,10 @@ func NewServer(cfg Config) (*Server, error) {
 // speak sets what the server serves.
 func (s *Server) speak(handlers map[int16]handler) {
 	s.handlers = handlers
-	s.api = &api{node: s.cfg.Node, broker: s.cfg.Broker, served: servedVersions(handlers), log: s.log}
+	s.api = &api{broker: s.cfg.Broker, served: servedVersions(handlers), log: s.log}
+	if b := s.cfg.Broker; b != nil {
+		s.api.node = node{b.NodeID, b.ClusterID}
+	}
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {
