@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leatdev/leat/internal/models/modeltest"
 	"github.com/leatdev/leat/pipeline"
 	"github.com/leatdev/leat/worker"
 )
@@ -22,6 +23,7 @@ func TestRequestLines(t *testing.T) {
 	if len(lines) != 2 || string(lines[0].line) != `{"id":"orders/0/17","value":{"text":"a<b\nc"}}`+"\n" || string(lines[1].line) != `{"id":"","value":null}`+"\n" {
 		t.Errorf("lines %q", lines)
 	}
+	modeltest.InDocs(t, string(lines[0].line))
 	if !reflect.DeepEqual(at, []int{0, 2}) || worker.ClassOf(results[1].Err) != worker.Poison {
 		t.Errorf("at %v, results %v", at, results)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leatdev/leat/internal/models/modeltest"
 	"github.com/leatdev/leat/pipeline"
+	"github.com/leatdev/leat/worker"
 )
 
 // subject is the suite's over children of the given command.
@@ -70,4 +71,33 @@ func TestSuiteInPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	modeltest.Run(t, func(t *testing.T) modeltest.Subject { return subject(t, []string{python, script}, 2) })
+}
+
+// The child that docs/models.md shows is one.
+func TestThePythonOfTheDocs(t *testing.T) {
+	python, err := osexec.LookPath("python3")
+	if err != nil {
+		t.Skip("not run: there is no python3")
+	}
+	script := filepath.Join(t.TempDir(), "child.py")
+	code := modeltest.CodeInDocs(t, "python", "sys.stdin")
+	if err := os.WriteFile(script, []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config("")
+	cfg.Command = []string{python, script}
+	m := newModel(t, cfg)
+	results, err := m.Predict(t.Context(), []pipeline.Input{{ID: "a", Value: map[string]any{"text": "two words"}}, {ID: "b", Value: 1.0}, {ID: "c", Value: map[string]any{"text": ""}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := results[0].Value.(map[string]any); !ok || v["words"] != 2.0 {
+		t.Errorf("result %v, %v", results[0].Value, results[0].Err)
+	}
+	if worker.ClassOf(results[1].Err) != worker.Poison {
+		t.Errorf("a value that is no object: %v", results[1])
+	}
+	if v, ok := results[2].Value.(map[string]any); !ok || v["words"] != 0.0 {
+		t.Errorf("result %v, %v", results[2].Value, results[2].Err)
+	}
 }

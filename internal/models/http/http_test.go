@@ -167,6 +167,7 @@ func TestBodies(t *testing.T) {
 			w.WriteHeader(500)
 		})
 		_, _ = m.Predict(t.Context(), inputs(map[string]any{"text": "a<b"}))
+		modeltest.InDocs(t, want)
 		if got != want || key != "k0" {
 			t.Errorf("shape %s: body %s with key %q, want %s with k0", shape, got, key, want)
 		}

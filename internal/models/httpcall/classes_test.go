@@ -1,12 +1,14 @@
 package httpcall
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/leatdev/leat/internal/models/modeltest"
 	"github.com/leatdev/leat/worker"
 )
 
@@ -21,11 +23,14 @@ func TestClassOfEveryStatus(t *testing.T) {
 	for s := 400; s < 600; s++ {
 		want[s] = worker.Retriable
 	}
-	for _, s := range []int{400, 413, 415, 422, 431} {
-		want[s] = worker.Poison
-	}
-	for _, s := range []int{401, 402, 403, 404, 405, 406, 407, 410, 411, 414, 416, 417, 421, 426, 428, 451} {
-		want[s] = worker.Outage
+	for class, statuses := range map[worker.Class][]int{
+		worker.Poison: {400, 413, 415, 422, 431},
+		worker.Outage: {401, 402, 403, 404, 405, 406, 407, 410, 411, 414, 416, 417, 421, 426, 428, 451},
+	} {
+		for _, s := range statuses {
+			want[s] = class
+		}
+		modeltest.InDocs(t, strings.Trim(strings.ReplaceAll(fmt.Sprint(statuses), " ", ", "), "[]"))
 	}
 	for s, w := range want {
 		if got := (Statuses{}).Class(s); got != w {

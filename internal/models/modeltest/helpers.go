@@ -137,7 +137,7 @@ func leftGoroutines() string {
 	buf := make([]byte, 4<<20)
 	for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if strings.Contains(stack, "testing.tRunner(") || strings.Contains(stack, "testing.(*T).Run(") || strings.Contains(stack, "net/http.(*conn).serve(") ||
-			strings.Contains(stack, "modeltest.leftGoroutines(") {
+			strings.Contains(stack, "modeltest.leftGoroutines(") || strings.Contains(stack, "models/modeltest_test.") {
 			continue
 		}
 		if strings.Contains(stack, "leat/internal/models/") || strings.Contains(stack, "net/http.(*persistConn)") {

@@ -141,17 +141,22 @@ func TestRequests(t *testing.T) {
 		cfg  Config
 		in   []pipeline.Input
 		want string
+		docs bool // the body is shown there
 	}{
 		{"one record", Config{Model: "m", Inputs: two}, inputs(map[string]any{"text": "a<b", "n": 3.0}),
-			`/v2/models/m/infer {"id":"a","inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a<b"]},{"name":"n","datatype":"INT32","shape":[1,1],"data":[3]}]}`},
+			`/v2/models/m/infer {"id":"a","inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a<b"]},{"name":"n","datatype":"INT32","shape":[1,1],"data":[3]}]}`, true},
 		{"two records", Config{Model: "m", Inputs: two}, inputs(map[string]any{"text": "x", "n": 1}, map[string]any{"text": "y", "n": 2}),
-			`/v2/models/m/infer {"id":"a+1","inputs":[{"name":"text","datatype":"BYTES","shape":[2],"data":["x","y"]},{"name":"n","datatype":"INT32","shape":[2,1],"data":[1,2]}]}`},
+			`/v2/models/m/infer {"id":"a+1","inputs":[{"name":"text","datatype":"BYTES","shape":[2],"data":["x","y"]},{"name":"n","datatype":"INT32","shape":[2,1],"data":[1,2]}]}`, true},
 		{"names, version, parameters, url with /v2", Config{Config: httpcall.Config{URL: "/pre/v2/"}, Model: "team/m", Version: "1.0", Parameters: map[string]any{"k": true},
 			Inputs: []Input{{Name: "v", Datatype: "FP32", Value: value}}}, inputs([]any{[]any{1.0, 2.5}, []any{-3.0, 1e-9}}),
-			`/pre/v2/models/team%2Fm/versions/1.0/infer {"id":"a","parameters":{"k":true},"inputs":[{"name":"v","datatype":"FP32","shape":[1,2,2],"data":[1,2.5,-3,1e-09]}]}`},
+			`/pre/v2/models/team%2Fm/versions/1.0/infer {"id":"a","parameters":{"k":true},"inputs":[{"name":"v","datatype":"FP32","shape":[1,2,2],"data":[1,2.5,-3,1e-09]}]}`, false},
 	} {
 		m, requests := exchange(t, c.cfg, `{}`)
 		_, _ = m.Predict(t.Context(), c.in)
+		if c.docs {
+			_, body, _ := strings.Cut(c.want, " ")
+			modeltest.InDocs(t, body)
+		}
 		if len(*requests) != 1 || (*requests)[0] != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, *requests, c.want)
 		}
