@@ -22,6 +22,8 @@ func (w *Worker) clientOpts() []kgo.Opt {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.assigned(m) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.revoked(m) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.lost(m) }),
+		// A fetch that waits holds up partitions that are assigned meanwhile.
+		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(w.limits.of),
@@ -86,8 +88,9 @@ func (w *Worker) lost(m map[string][]int32) {
 	}
 }
 
-// take stops handing out messages of these partitions and returns those that are
-// ours.
+// take marks these partitions as draining and returns those that are ours. Nothing
+// more is handed out of them but what lies before records that are done already:
+// with those gaps filled, all that is done can be committed.
 func (w *Worker) take(m map[string][]int32) []*partition {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,36 +103,56 @@ func (w *Worker) take(m map[string][]int32) []*partition {
 			}
 		}
 	}
-	w.queue.drop(func(m *Message) bool {
-		if m.part.draining {
-			w.breaker.forget(m)
-		}
-		return m.part.draining
-	}, time.Now())
+	now := time.Now()
+	w.drop(now, func(m *Message) bool {
+		return m.part.draining && (m.number >= m.part.handedOut || m.due.After(now))
+	})
+	w.kick()
 	return ps
 }
 
-// drain waits until nothing of these partitions is working or settling, at most
-// for the drain time-out. Held messages are not waited for: they may be held for
-// long, and the next owner reads them again.
+// drop forgets waiting messages: neither done nor committed, they are read again by
+// whoever has the partition next.
+func (w *Worker) drop(now time.Time, which func(*Message) bool) {
+	w.queue.drop(func(m *Message) bool {
+		if !which(m) {
+			return false
+		}
+		m.state = finished
+		m.part.queued--
+		w.breaker.forget(m)
+		return true
+	}, now)
+}
+
+// drain waits until nothing of these partitions is waiting, working or settling, at
+// most for the drain time-out, and while the worker is not paused. Held messages are
+// not waited for: they may be held for long, and the next owner reads them again.
 func (w *Worker) drain(ps []*partition) {
 	deadline := time.Now().Add(w.cfg.DrainTimeout)
 	timer := time.AfterFunc(w.cfg.DrainTimeout, w.broadcast)
 	defer timer.Stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for active(ps) > 0 && time.Now().Before(deadline) {
+	for {
+		if w.breaker.open || w.produce.waiting() || w.fatal != nil {
+			w.drop(time.Now(), func(m *Message) bool { return m.part.draining })
+		}
+		if unsettled(ps) == 0 || !time.Now().Before(deadline) {
+			break
+		}
 		w.changed.Wait()
 	}
-	if n := active(ps); n > 0 {
+	if n := unsettled(ps); n > 0 {
 		w.cfg.Logger.Warn("records still in flight after the drain time-out; they are repeated", "group", w.cfg.Group, "records", n)
+		w.drop(time.Now(), func(m *Message) bool { return m.part.draining })
 	}
 }
 
-func active(ps []*partition) int {
+func unsettled(ps []*partition) int {
 	n := 0
 	for _, p := range ps {
-		n += p.active
+		n += p.active + p.queued
 	}
 	return n
 }

@@ -125,6 +125,14 @@ func (w *Worker) deadLettered(m *Message, r *kgo.Record, cause error) {
 	})
 }
 
+// reason is a failure's text without its class, which has a header of its own.
+func reason(err error) string {
+	if e, ok := err.(*Error); ok && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
 // leastText is how much of the reason is kept when a dead letter is at its limit.
 const leastText = 256
 
@@ -133,7 +141,7 @@ const leastText = 256
 // payload never is. A limit of zero asks for the least text.
 func (w *Worker) deadLetterRecord(m *Message, cause error, limit int) *kgo.Record {
 	d, class := w.cfg.DeadLetter, ClassOf(cause).String()
-	message, stack := strings.ToValidUTF8(cause.Error(), "\uFFFD"), string(stackOf(cause))
+	message, stack := strings.ToValidUTF8(reason(cause), "\uFFFD"), string(stackOf(cause))
 	r := &kgo.Record{Topic: d.Topic, Key: m.Key, Value: m.Value, Timestamp: m.Timestamp, Partition: m.Partition}
 	build := func() {
 		r.Headers = append(make([]kgo.RecordHeader, 0, len(m.Headers)+18), m.Headers...)
@@ -157,7 +165,7 @@ func (w *Worker) deadLetterRecord(m *Message, cause error, limit int) *kgo.Recor
 		add(HeaderDLQDisposition, "open")
 		add(HeaderDLQFirstFailed, stamp(m.firstFailAt))
 		add(HeaderDLQLastFailed, stamp(m.lastFailAt))
-		add(HeaderDLQFingerprint, Fingerprint(class, cause.Error()))
+		add(HeaderDLQFingerprint, Fingerprint(class, reason(cause)))
 		add(HeaderDLQRedriveCount, redriveHeader(m.Headers, HeaderDLQRedriveCount, "0"))
 		add(HeaderDLQRedriveID, redriveHeader(m.Headers, HeaderDLQRedriveID, ""))
 		add(HeaderDLQStacktrace, stack)

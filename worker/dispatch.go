@@ -34,7 +34,7 @@ func (w *Worker) dispatch(ctx context.Context) {
 func (w *Worker) startCalls(now time.Time) (next time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for !w.draining && w.running < w.cfg.Concurrency && !w.produce.waiting() {
+	for w.running < w.cfg.Concurrency && !w.produce.waiting() {
 		var batch []*Message
 		if w.breaker.open {
 			if w.breaker.probing {
@@ -54,7 +54,9 @@ func (w *Worker) startCalls(now time.Time) (next time.Time) {
 		}
 		for _, m := range batch {
 			m.state = working
+			m.part.queued--
 			m.part.active++
+			m.part.handedOut = max(m.part.handedOut, m.number+1)
 		}
 		w.running++
 		probe := w.breaker.open
@@ -72,6 +74,7 @@ func (w *Worker) work1(batch []*Message, probe bool) {
 		if probe {
 			w.breaker.probing = false
 		}
+		w.changed.Broadcast()
 		w.mu.Unlock()
 		w.kick()
 	}()

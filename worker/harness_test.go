@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,11 +17,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// bench is a cluster in memory and what tests do with it. Everything runs in a
-// synctest bubble: waiting costs nothing and time is exact.
+// bench is a cluster in memory and what tests do with it. Nearly everything runs in
+// a synctest bubble: waiting costs nothing and time is exact.
 type bench struct {
 	t       *testing.T
-	net     *memNet
+	dial    dialer
 	cluster *kfake.Cluster
 	cl      *kgo.Client
 	adm     *kadm.Client
@@ -29,32 +30,47 @@ type bench struct {
 
 // inBubble runs a test story with a cluster that has these topics of so many
 // partitions each.
-func inBubble(t *testing.T, partitions int32, topics []string, story func(*bench)) {
+func inBubble(t *testing.T, partitions int32, topics []string, story func(*testing.T, *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, net: &memNet{}}
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(b.net.listen), kfake.SeedTopics(partitions, topics...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cluster.Close()
-		b.cluster = cluster
-		b.cl = b.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer b.cl.Close()
-		b.adm = kadm.NewClient(b.cl)
-		defer func() {
-			for _, r := range b.runners {
-				r.cancel()
-				<-r.done
-			}
-		}()
-		story(b)
+		n := &memNet{}
+		withCluster(t, story, partitions, topics, n.dial, kfake.ListenFn(n.listen))
 	})
 }
 
+// inRealTime is inBubble for stories in which members of a group wait for each
+// other: the client then waits in a mutex, and a bubble's time stands still for
+// those.
+func inRealTime(t *testing.T, partitions int32, topics []string, story func(*testing.T, *bench)) {
+	t.Helper()
+	withCluster(t, story, partitions, topics, (&net.Dialer{}).DialContext)
+}
+
+func withCluster(t *testing.T, story func(*testing.T, *bench), partitions int32, topics []string, dial dialer, opts ...kfake.Opt) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	b := &bench{t: t, dial: dial, cluster: cluster}
+	b.cl = b.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	defer b.cl.Close()
+	b.adm = kadm.NewClient(b.cl)
+	defer func() {
+		for _, r := range b.runners {
+			r.cancel()
+			<-r.done
+		}
+	}()
+	story(t, b)
+}
+
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
 func (b *bench) client(opts ...kgo.Opt) *kgo.Client {
 	b.t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.cluster.ListenAddrs()...), kgo.Dialer(b.net.dial)}, opts...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.cluster.ListenAddrs()...), kgo.Dialer(b.dial)}, opts...)...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -102,7 +118,7 @@ func (b *bench) start(cfg Config) *runner {
 func (b *bench) worker(cfg Config) *Worker {
 	b.t.Helper()
 	cfg.Seeds = b.cluster.ListenAddrs()
-	cfg.ClientOpts = append([]kgo.Opt{kgo.Dialer(b.net.dial)}, cfg.ClientOpts...)
+	cfg.ClientOpts = append([]kgo.Opt{kgo.Dialer(b.dial)}, cfg.ClientOpts...)
 	if cfg.Group == "" {
 		cfg.Group = "g"
 	}

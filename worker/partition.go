@@ -21,12 +21,14 @@ type partition struct {
 	// base is where reading began, committed the newest acknowledged commit; -1
 	// while unknown.
 	base, committed int64
-	next            int64 // offset to be read next
-	active          int   // messages working or settling
-	held            int   // messages held
-	paused          bool  // not fetched from, being full
-	draining        bool  // nothing is handed out any more
-	gone            bool  // another worker's, or about to be
+	next            int64  // offset to be read next
+	queued          int    // messages waiting
+	handedOut       uint64 // one more than the highest number handed out
+	active          int    // messages working or settling
+	held            int    // messages held
+	paused          bool   // not fetched from, being full
+	draining        bool   // nothing is handed out any more
+	gone            bool   // another worker's, or about to be
 	blocked         *Pause
 }
 
@@ -40,6 +42,7 @@ func (p *partition) add(r *kgo.Record, now time.Time) {
 	m := &Message{Record: r, Identity: event.Identify(r), part: p}
 	m.number = p.tracker.add(r.Offset, r.LeaderEpoch, recordSize(r))
 	p.next = r.Offset + 1
+	p.queued++
 	p.w.queue.add(m, now)
 	p.w.meter.read(r.Topic)
 }

@@ -141,6 +141,7 @@ func (w *Worker) putBack(m *Message, due, now time.Time) {
 		w.queue.release(m, now)
 	} else {
 		m.state = waiting
+		m.part.queued++
 		w.queue.putBack(m, due, now)
 	}
 	w.changed.Broadcast()

@@ -39,7 +39,6 @@ type Worker struct {
 	queue    *queue
 	breaker  breaker
 	running  int // calls out
-	draining bool
 	produce  produceTrouble
 	fatal    error
 	failed   chan struct{} // closed with the first fatal error
@@ -129,19 +128,14 @@ func (w *Worker) run(ctx context.Context) error {
 	close(w.ready)
 
 	var loops sync.WaitGroup
-	loops.Go(func() { w.poll(ctx) })
-	loops.Go(func() { w.dispatch(ctx) })
-	loops.Go(func() { w.commitLoop(ctx) })
-	var settler sync.WaitGroup
-	settler.Go(w.settler)
-	<-ctx.Done()
+	loops.Go(func() { w.dispatch(w.work) })
+	loops.Go(func() { w.commitLoop(w.work) })
+	loops.Go(w.settler)
+	w.poll(ctx)
 
 	w.mu.Lock()
 	w.state = StateDraining
-	w.draining = true
 	w.mu.Unlock()
-	w.broadcast()
-	loops.Wait()
 	w.drainAll()
 	w.giveUp()
 	w.mu.Lock()
@@ -150,7 +144,7 @@ func (w *Worker) run(ctx context.Context) error {
 	w.mu.Unlock()
 	// Leaving the group calls onRevoked, which finds everything drained.
 	w.cl.CloseAllowingRebalance()
-	settler.Wait()
+	loops.Wait()
 	w.calls.Wait()
 	return nil
 }
@@ -212,7 +206,7 @@ func (w *Worker) poll(ctx context.Context) {
 	defer stopWaking()
 	for w.waitForRoom(ctx) {
 		fetches := w.cl.PollRecords(ctx, w.pollMax)
-		if fetches.IsClientClosed() || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			// Records that came with the end were added to no tracker, so they are
 			// read again by whoever comes next.
 			w.cl.AllowRebalance()

@@ -6,7 +6,7 @@ import (
 )
 
 func TestEveryRecordComesOutOnceAndIsCommitted(t *testing.T) {
-	inBubble(t, 4, []string{"in", "out"}, func(b *bench) {
+	inBubble(t, 4, []string{"in", "out"}, func(t *testing.T, b *bench) {
 		b.put(numbered("in", 1000, 50, 4)...)
 		r := b.start(Config{Concurrency: 4, Batch: Batch{Max: 32}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
 			return echo(ms), nil
