@@ -109,9 +109,11 @@ func New(nodeID int32, static map[string]string) (*Catalog, error) {
 		}
 	}
 	s := &Snapshot{
-		nodeID: strconv.Itoa(int(nodeID)), static: maps.Clone(static),
+		nodeID: strconv.Itoa(int(nodeID)), static: map[string]string{},
 		byName: newCowMap[string, *Topic](), byID: newCowMap[kafka.UUID, *Topic](), collisions: newCowMap[string, string](),
 	}
+	maps.Copy(s.static, static)
+	s.static["node.id"] = s.nodeID
 	s.review()
 	c := &Catalog{}
 	c.now.Store(s)

@@ -251,6 +251,9 @@ func TestView(t *testing.T) {
 	if !v.Log.LogAppendTime || !v.Recompress || v.Codec != kafka.CodecZstd || v.MaxMessageBytes != 10 {
 		t.Errorf("%+v", v)
 	}
+	if none := s.View(map[string]string{"cleanup.policy": ""}); none.Log.Compact || none.Log.Delete {
+		t.Errorf("no policy: %+v", none.Log)
+	}
 	if d := s.View(nil); d.Recompress || d.Log.Compact || !d.Log.Delete || d.TimestampBefore != math.MaxInt64 || d.TimestampAfter != time.Hour {
 		t.Errorf("%+v", d)
 	}
@@ -270,6 +273,8 @@ func TestCheckTopicConfigs(t *testing.T) {
 		{"max.message.bytes", "99999999999", "Invalid value 99999999999 for configuration max.message.bytes: Not a number of type INT"},
 		{"cleanup.policy", "nope", "Invalid value nope for configuration cleanup.policy: String must be one of: compact, delete"},
 		{"cleanup.policy", "compact, delete", ""},
+		{"cleanup.policy", "", ""}, // KIP-1161
+		{"compression.type", "", "Invalid value  for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
 		{"compression.type", "ZSTD", "Invalid value ZSTD for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
 		{"compression.gzip.level", "0", "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1"},
 		{"preallocate", "TRUE", ""},

@@ -76,6 +76,20 @@ func (s *Snapshot) BrokerEntry(d *Def) Entry {
 	return e
 }
 
+// ClusterEntries are the configs that were set for the whole cluster, in order.
+func (s *Snapshot) ClusterEntries() []Entry {
+	var entries []Entry
+	for name, text := range sorted(s.cluster) {
+		d := BrokerDef(name)
+		if d == nil {
+			continue // set under an earlier version that knew it
+		}
+		source := kmsg.ConfigSourceDynamicDefaultBrokerConfig
+		entries = append(entries, Entry{Def: d, Value: &text, Source: source, Synonyms: []Synonym{{name, &text, source, 1}}})
+	}
+	return entries
+}
+
 func defaultOf(d *Def) *string {
 	if d.Null {
 		return nil

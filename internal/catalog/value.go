@@ -67,10 +67,11 @@ func typeName(d *Def) string {
 	return "LONG"
 }
 
-// splitList splits at commas and drops blanks; the empty text is the empty list.
+// splitList splits at commas and drops blanks; the empty text is the empty list,
+// which is not nil.
 func splitList(text string) []string {
 	if strings.TrimSpace(text) == "" {
-		return nil
+		return []string{}
 	}
 	list := strings.Split(text, ",")
 	for i := range list {
@@ -97,6 +98,8 @@ func between(low, high float64) func(value) string {
 	}
 }
 
+// oneOf holds for a string, or every item of a list; a list may be empty
+// (cleanup.policy: no cleanup at all, KIP-1161).
 func oneOf(allowed ...string) func(value) string {
 	set := nameSet(strings.Join(allowed, " "))
 	return func(v value) string {

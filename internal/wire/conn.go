@@ -95,8 +95,8 @@ func (c *conn) read() error {
 		if err != nil {
 			return err
 		}
-		h := parseHead(frame)
-		reply, err := c.dispatch(&h, frame)
+		h, rest := parseHead(frame)
+		reply, err := c.dispatch(&h, rest)
 		if err != nil {
 			c.srv.memory.hold(-int64(len(frame)))
 			return &requestError{h, err}
@@ -163,12 +163,12 @@ func (c *conn) arm() bool {
 
 // dispatch decodes a request and calls its handler. An error ends the
 // connection.
-func (c *conn) dispatch(h *header, frame []byte) (Reply, error) {
+func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
 	handle, reply, err := c.srv.gate(h)
 	if handle == nil {
 		return reply, err
 	}
-	req, err := decode(h, frame)
+	req, err := decode(h, rest)
 	if err != nil {
 		return Reply{}, err
 	}

@@ -216,7 +216,7 @@ func TestBadInputClosesOneConnection(t *testing.T) {
 		{"http", []byte("GET / HTTP/1.1\r\n\r\n"), []string{"frame is too long: length 1195725856"}},
 		{"unknown key", framed(head2(200, 0)), []string{"unknown API key 200", "key=200"}},
 		{"key not served", framed(head2(7, 0)), []string{"unknown API key 7", "ControlledShutdown"}},
-		{"unknown version", framed(head(12, 9)), []string{"unsupported version 9, want 0 to 4", "api=Heartbeat", "version=9"}},
+		{"unknown version", framed(head(12, 9)), []string{"unsupported version 9, want 0 to 4", "api=Heartbeat", "version=9", "client=c"}},
 		{"negative version", framed(head2(12, -1)), []string{"unsupported version -1"}},
 		{"header cut short", framed(head2(12, 4)), []string{"header: a field goes beyond the end of the frame"}},
 		{"body missing", framed(head(12, 4)), []string{"malformed request: a field goes beyond the end of the frame", "client=c"}},

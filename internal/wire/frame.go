@@ -74,25 +74,29 @@ type header struct {
 	key, version  int16
 	correlationID int32
 	clientID      string
+	err           error // the client id is cut short
 }
 
-// parseHead reads what every request starts with.
-func parseHead(frame []byte) header {
-	return header{
+// parseHead reads what every version of the header has, and returns what follows
+// it. A header that is cut short has no client id; decode says so.
+func parseHead(frame []byte) (header, []byte) {
+	h := header{
 		key:           int16(binary.BigEndian.Uint16(frame)),
 		version:       int16(binary.BigEndian.Uint16(frame[2:])),
 		correlationID: int32(binary.BigEndian.Uint32(frame[4:])),
 	}
+	c := cursor{rest: frame[minFrame:]}
+	h.clientID, h.err = string(c.nullableString()), c.err
+	return h, c.rest
 }
 
-// decode reads the rest of the header and the body of a request whose key and
-// version are known. Nothing may follow the body. The result's byte slices
-// point into frame.
-func decode(h *header, frame []byte) (kmsg.Request, error) {
+// decode reads a request whose key and version are known; rest is what parseHead
+// left of the frame. Nothing may follow the body. The result's byte slices point
+// into rest.
+func decode(h *header, rest []byte) (kmsg.Request, error) {
 	req := kmsg.RequestForKey(h.key)
 	req.SetVersion(h.version)
-	c := cursor{rest: frame[minFrame:]}
-	h.clientID = string(c.nullableString())
+	c := cursor{rest: rest, err: h.err}
 	if req.IsFlexible() {
 		c.tags(nil, h.version)
 	}

@@ -162,12 +162,12 @@ func FuzzRequest(f *testing.F) {
 		if len(frame) < minFrame {
 			return
 		}
-		h := parseHead(frame)
+		h, rest := parseHead(frame)
 		v, ok := kafka.VersionsOf(h.key)
 		if !ok || h.version < v.Min || h.version > v.Max {
 			return
 		}
-		req, err := decode(&h, frame)
+		req, err := decode(&h, rest)
 		if err != nil {
 			return
 		}
