@@ -151,7 +151,7 @@ type benchResult struct {
 	Size        int      `json:"size,omitempty"`
 	Acks        string   `json:"acks,omitempty"`
 	Compression string   `json:"compression,omitempty"`
-	LingerMS    float64  `json:"linger_ms"`
+	LingerMS    float64  `json:"lingerMs"`
 	Producers   int      `json:"producers,omitempty"`
 	Sync        bool     `json:"sync,omitempty"`
 	Rate        float64  `json:"rate,omitempty"`

@@ -29,7 +29,7 @@ type moved struct {
 	Partition int32  `json:"partition"`
 	From      int64  `json:"from"` // -1: nothing was committed
 	To        int64  `json:"to"`
-	DryRun    bool   `json:"dry_run,omitempty"`
+	DryRun    bool   `json:"dryRun,omitempty"`
 	Error     string `json:"error,omitempty"`
 }
 

@@ -47,5 +47,5 @@ func (a *app) serve(ctx context.Context, o brokerOptions) error {
 		return err
 	}
 	h := newHouse(o, log)
-	return h.run(ctx, h.brokerPart(), h.httpPart())
+	return h.run(ctx, nil, h.brokerPart(), h.httpPart())
 }

@@ -20,7 +20,7 @@ type trimmed struct {
 	From      int64  `json:"from"`
 	To        int64  `json:"to"`
 	Records   int64  `json:"records"`
-	DryRun    bool   `json:"dry_run,omitempty"`
+	DryRun    bool   `json:"dryRun,omitempty"`
 	Error     string `json:"error,omitempty"`
 }
 

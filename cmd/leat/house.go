@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/leatdev/leat/internal/cli"
 	"github.com/leatdev/leat/internal/gateway"
 	"github.com/leatdev/leat/internal/life"
 	"github.com/leatdev/leat/internal/obs"
@@ -90,21 +89,24 @@ func (h *house) httpPart() life.Part {
 	}
 }
 
-// run starts the parts and keeps them until ctx ends, which is a request to
-// stop and no failure, or until one ends by itself, which is one.
-func (h *house) run(ctx context.Context, parts ...life.Part) error {
+// run starts the parts, calls ready if there is one, and keeps them until ctx
+// ends, which is a request to stop and no failure, or until one ends by itself,
+// which is one.
+func (h *house) run(ctx context.Context, ready func() error, parts ...life.Part) error {
 	g := life.NewGroup(parts...)
 	if err := g.Start(ctx); err != nil {
-		if ctx.Err() != nil && !cli.IsUsage(err) {
-			return nil // interrupted while starting
-		}
-		return err
+		return interrupted(ctx, err)
 	}
 	var cause error
-	select {
-	case <-ctx.Done():
-	case <-g.Ended():
-		cause = g.Cause()
+	if ready != nil {
+		cause = ready()
+	}
+	if cause == nil {
+		select {
+		case <-ctx.Done():
+		case <-g.Ended():
+			cause = g.Cause()
+		}
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -72,7 +72,12 @@ Exit codes: 0 done, 1 failed (the command, or any one of its items), 2 called wr
 // commands lists every command; there is no other list.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.devCommand(),
 		a.serveCommand(),
+		a.runCommand(),
+		a.explainCommand(),
+		a.checkCommand(),
+		a.tryCommand(),
 		a.dlqCommand(),
 		a.topicCommand(),
 		a.produceCommand(),

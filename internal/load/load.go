@@ -50,10 +50,10 @@ type Result struct {
 	Failed           int64      `json:"failed"`
 	Bytes            int64      `json:"bytes"` // of values
 	Seconds          float64    `json:"seconds"`
-	RecordsPerSecond float64    `json:"records_per_second"`
-	MBPerSecond      float64    `json:"mb_per_second"` // 10^6 bytes of values
-	AckLatency       *Quantiles `json:"ack_latency_ms,omitempty"`
-	EndToEnd         *Quantiles `json:"end_to_end_ms,omitempty"`
+	RecordsPerSecond float64    `json:"recordsPerSecond"`
+	MBPerSecond      float64    `json:"mbPerSecond"` // 10^6 bytes of values
+	AckLatency       *Quantiles `json:"ackLatencyMs,omitempty"`
+	EndToEnd         *Quantiles `json:"endToEndMs,omitempty"`
 	Client           *Usage     `json:"client,omitempty"`
 	Server           *Usage     `json:"server,omitempty"`
 	// Error is the first failure of a record.

@@ -12,10 +12,10 @@ import (
 type Usage struct {
 	PID int `json:"pid"`
 	// CPUSeconds are in user and kernel mode together, of all threads.
-	CPUSeconds float64 `json:"cpu_seconds"`
+	CPUSeconds float64 `json:"cpuSeconds"`
 	// RSSBytes is the memory it holds now, PeakRSSBytes the most it ever held.
-	RSSBytes     int64 `json:"rss_bytes"`
-	PeakRSSBytes int64 `json:"peak_rss_bytes"`
+	RSSBytes     int64 `json:"rssBytes"`
+	PeakRSSBytes int64 `json:"peakRssBytes"`
 }
 
 // ticksPerSecond is USER_HZ, in which /proc counts CPU time: 100 on every
