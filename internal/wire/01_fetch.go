@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,6 +62,7 @@ type fetching struct {
 	resp    *kmsg.FetchResponse
 	session *fetchSession
 	until   time.Time
+	look    sync.Mutex // held while park looks at the session
 }
 
 // enough reports whether the answer need not wait: it has min_bytes, something
@@ -90,9 +92,16 @@ func (f *fetching) park(p *Pending) {
 			parts = append(parts, part)
 		}
 	}
+	// While this looks, the waiter may be woken already: it fills the answer when
+	// the look is over.
+	f.look.Lock()
+	defer f.look.Unlock()
 	now := broker.Await(f.r.Ctx, parts, f.until.Sub(f.api.broker.Now()), func() {
 		if err := guard(func() {
-			if f.enough() {
+			f.look.Lock()
+			enough := f.enough()
+			f.look.Unlock()
+			if enough {
 				p.Answer(f.fill())
 			} else {
 				f.park(p)
