@@ -12,7 +12,7 @@ import (
 var modelKeys = map[Protocol]struct{ required, optional []string }{
 	HTTP:   {required: []string{"url"}, optional: []string{"shape", "headers", "errors"}},
 	V2:     {required: []string{"url", "model", "inputs"}, optional: []string{"headers", "errors"}},
-	OpenAI: {required: []string{"url", "model", "task"}, optional: []string{"headers", "errors"}},
+	OpenAI: {required: []string{"url", "model", "task"}, optional: []string{"dimensions", "headers", "errors"}},
 	Exec:   {required: []string{"command"}, optional: []string{"env", "dir", "processes"}},
 	Go:     {optional: []string{"model"}},
 }
@@ -90,6 +90,7 @@ func (r *reader) modelReaders(m *ModelSpec) map[string]func(*yaml.Node) {
 			m.Version = r.plainText(n, "version")
 		},
 		"task":        func(n *yaml.Node) { m.Task = r.oneOf(n, "task", "embeddings") },
+		"dimensions":  func(n *yaml.Node) { m.Dimensions = int(r.integer(n, "dimensions", 1, 1<<20)) },
 		"shape":       func(n *yaml.Node) { m.Shape = r.oneOf(n, "shape", "single", "list", "v1") },
 		"inputs":      func(n *yaml.Node) { m.Inputs = r.tensors(n) },
 		"command":     func(n *yaml.Node) { m.Command = r.command(n) },

@@ -56,14 +56,15 @@ type ModelSpec struct {
 	Headers  map[string]Text // http, v2, openai
 	// Model is the backend's own name of the model (v2, openai), or the name of
 	// the registered function (go), where Name is meant when it is empty.
-	Model   string
-	Version string
-	Task    string                 // openai: embeddings
-	Shape   string                 // http: single, list or v1
-	Inputs  map[string]*TensorSpec // v2
-	Command []Text                 // exec
-	Env     map[string]Text        // exec
-	Dir     string                 // exec
+	Model      string
+	Version    string
+	Dimensions int                    // openai: the length of the vectors; 0 leaves it to the model
+	Task       string                 // openai: embeddings
+	Shape      string                 // http: single, list or v1
+	Inputs     map[string]*TensorSpec // v2
+	Command    []Text                 // exec
+	Env        map[string]Text        // exec
+	Dir        string                 // exec
 	// Processes is how many children run (exec).
 	Processes int
 	// Timeout bounds one call, Concurrency how many run at once over all steps.

@@ -9,25 +9,31 @@ import (
 	"github.com/leatdev/leat/pipeline"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // look asks the cluster which topics exist and takes over their partition counts.
-func (ts *topicSet) look(ctx context.Context, adm *kadm.Client, pipelines []*pipeline.Pipeline) error {
-	var names []string
+func (ts *topicSet) look(ctx context.Context, cl *kgo.Client, pipelines []*pipeline.Pipeline) error {
+	// Not by kadm, which may answer from a cache: this asks what exists just now.
+	req := kmsg.NewPtrMetadataRequest()
 	for _, t := range ts.all {
-		names = append(names, t.Name)
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(t.Name)
+		req.Topics = append(req.Topics, rt)
 	}
-	details, err := adm.ListTopics(ctx, names...)
+	res, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return fmt.Errorf("listing topics: %w", err)
 	}
-	for _, t := range ts.all {
-		d, ok := details[t.Name]
-		if !ok || d.Err != nil || len(d.Partitions) == 0 {
+	for _, d := range res.Topics {
+		if d.Topic == nil {
 			continue
 		}
-		t.Exists = true
-		t.Partitions = int32(len(d.Partitions))
+		if t := ts.byName[*d.Topic]; t != nil && d.ErrorCode == 0 && len(d.Partitions) > 0 {
+			t.Exists = true
+			t.Partitions = int32(len(d.Partitions))
+		}
 	}
 	ts.derive(pipelines)
 	return nil
@@ -72,7 +78,7 @@ func (ts *topicSet) differences(ctx context.Context, adm *kadm.Client) ([]Differ
 
 // create makes the topics that lack. Those whose partition count follows from a
 // topic that does not exist yet come in a second round.
-func (ts *topicSet) create(ctx context.Context, adm *kadm.Client, pipelines []*pipeline.Pipeline) error {
+func (ts *topicSet) create(ctx context.Context, cl *kgo.Client, pipelines []*pipeline.Pipeline) error {
 	for round := 0; ; round++ {
 		var lacking []*Topic
 		for _, t := range ts.all {
@@ -91,11 +97,11 @@ func (ts *topicSet) create(ctx context.Context, adm *kadm.Client, pipelines []*p
 			if t.Partitions == 0 && (known || t.Kind != KindInput) {
 				continue
 			}
-			if err := createTopic(ctx, adm, t); err != nil {
+			if err := createTopic(ctx, kadm.NewClient(cl), t); err != nil {
 				return err
 			}
 		}
-		if err := ts.look(ctx, adm, pipelines); err != nil {
+		if err := ts.look(ctx, cl, pipelines); err != nil {
 			return err
 		}
 	}
@@ -158,36 +164,36 @@ type Report struct {
 // is a pipeline.Problems when a join's topics have unequal partition counts.
 func (f *Flow) Check(ctx context.Context) (*Report, error) {
 	var report *Report
-	err := f.withAdmin(ctx, func(adm *kadm.Client) error {
+	err := f.withClient(ctx, func(cl *kgo.Client) error {
 		var err error
-		_, report, err = f.check(ctx, adm)
+		_, report, err = f.check(ctx, cl)
 		return err
 	})
 	return report, err
 }
 
-func (f *Flow) check(ctx context.Context, adm *kadm.Client) (*topicSet, *Report, error) {
+func (f *Flow) check(ctx context.Context, cl *kgo.Client) (*topicSet, *Report, error) {
 	ts := topics(f.pipelines)
-	if err := ts.look(ctx, adm, f.pipelines); err != nil {
+	if err := ts.look(ctx, cl, f.pipelines); err != nil {
 		return nil, nil, err
 	}
 	if err := ts.checkJoins(f.pipelines); err != nil {
 		return nil, nil, err
 	}
-	diffs, err := ts.differences(ctx, adm)
+	diffs, err := ts.differences(ctx, kadm.NewClient(cl))
 	return ts, &Report{Topics: ts.all, Differences: diffs}, err
 }
 
 // Prepare is Check, and then creates the topics that lack.
 func (f *Flow) Prepare(ctx context.Context) (*Report, error) {
 	var report *Report
-	err := f.withAdmin(ctx, func(adm *kadm.Client) error {
-		ts, r, err := f.check(ctx, adm)
+	err := f.withClient(ctx, func(cl *kgo.Client) error {
+		ts, r, err := f.check(ctx, cl)
 		if err != nil {
 			return err
 		}
 		report = r
-		if err := ts.create(ctx, adm, f.pipelines); err != nil {
+		if err := ts.create(ctx, cl, f.pipelines); err != nil {
 			return err
 		}
 		return ts.checkJoins(f.pipelines)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/leatdev/leat/pipeline"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Explain tells what would happen if the pipelines ran, and changes nothing.
@@ -21,14 +24,14 @@ func (f *Flow) Explain(ctx context.Context) (*Plan, error) {
 		return f.plan(ts, nil), nil
 	}
 	var plan *Plan
-	err := f.withAdmin(ctx, func(adm *kadm.Client) error {
-		ts, report, err := f.check(ctx, adm)
+	err := f.withClient(ctx, func(cl *kgo.Client) error {
+		ts, report, err := f.check(ctx, cl)
 		if err != nil {
 			return err
 		}
 		plan = f.plan(ts, report.Differences)
 		plan.Cluster = strings.Join(f.cfg.Seeds, ",")
-		b := &backlogs{adm: adm, topics: ts}
+		b := &backlogs{adm: kadm.NewClient(cl), topics: ts}
 		i := 0
 		for _, p := range f.pipelines {
 			for _, s := range p.Steps {
@@ -140,7 +143,7 @@ func (b *backlogs) of(ctx context.Context, p *pipeline.Pipeline, s *pipeline.Ste
 		return out, nil
 	}
 	committed, err := b.adm.FetchOffsets(ctx, p.Group(s))
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("reading the offsets of group %s: %w", p.Group(s), err)
 	}
 	for _, name := range names {

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/leatdev/leat/pipeline"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -90,8 +89,8 @@ func (f *Flow) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append(all, opts...)...)
 }
 
-// withAdmin calls fn with a client for questions.
-func (f *Flow) withAdmin(ctx context.Context, fn func(*kadm.Client) error) error {
+// withClient calls fn with a client for questions, if the cluster answers.
+func (f *Flow) withClient(ctx context.Context, fn func(*kgo.Client) error) error {
 	cl, err := f.client()
 	if err != nil {
 		return err
@@ -100,5 +99,5 @@ func (f *Flow) withAdmin(ctx context.Context, fn func(*kadm.Client) error) error
 	if err := cl.Ping(ctx); err != nil {
 		return fmt.Errorf("the cluster at %v does not answer: %w", f.cfg.Seeds, err)
 	}
-	return fn(kadm.NewClient(cl))
+	return fn(cl)
 }

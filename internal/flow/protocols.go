@@ -10,6 +10,7 @@ import (
 	"github.com/leatdev/leat/internal/models/gofunc"
 	"github.com/leatdev/leat/internal/models/http"
 	"github.com/leatdev/leat/internal/models/httpcall"
+	"github.com/leatdev/leat/internal/models/openai"
 	"github.com/leatdev/leat/internal/models/v2"
 	"github.com/leatdev/leat/pipeline"
 )
@@ -18,10 +19,11 @@ import (
 // call. A program may add its own to the map.
 func Protocols(funcs pipeline.Funcs, log *slog.Logger) map[pipeline.Protocol]Constructor {
 	return map[pipeline.Protocol]Constructor{
-		pipeline.HTTP: newHTTP,
-		pipeline.V2:   newV2,
-		pipeline.Exec: func(m *pipeline.ModelSpec) (pipeline.Model, error) { return newExec(m, log) },
-		pipeline.Go:   func(m *pipeline.ModelSpec) (pipeline.Model, error) { return newGo(m, funcs) },
+		pipeline.HTTP:   newHTTP,
+		pipeline.V2:     newV2,
+		pipeline.OpenAI: newOpenAI,
+		pipeline.Exec:   func(m *pipeline.ModelSpec) (pipeline.Model, error) { return newExec(m, log) },
+		pipeline.Go:     func(m *pipeline.ModelSpec) (pipeline.Model, error) { return newGo(m, funcs) },
 	}
 }
 
@@ -41,6 +43,10 @@ func newV2(m *pipeline.ModelSpec) (pipeline.Model, error) {
 		}})
 	}
 	return v2.New(cfg)
+}
+
+func newOpenAI(m *pipeline.ModelSpec) (pipeline.Model, error) {
+	return openai.New(openai.Config{Config: callConfig(m), Task: m.Task, Model: m.Model, Dimensions: m.Dimensions})
 }
 
 func newExec(m *pipeline.ModelSpec, log *slog.Logger) (pipeline.Model, error) {

@@ -113,11 +113,9 @@ func (rs *rowState) load(ctx context.Context, partition int32, m *join.Machine, 
 	if err != nil {
 		return err
 	}
-	fresh := true
 	for topic, b := range branches {
 		if o, ok := committed.Lookup(topic, partition); ok && o.At >= 0 {
 			m.Read(b.Name, o.At)
-			fresh = false
 		}
 	}
 	from := int64(-1)
@@ -141,8 +139,9 @@ func (rs *rowState) load(ctx context.Context, partition int32, m *join.Machine, 
 			m.Restore(row, false)
 		}
 	}
-	if from < 0 && fresh {
-		// A new join: what stands in its topic is not its own. From here on it is.
+	if from < 0 {
+		// The join is new: what stands in its topic is not its own. Nothing comes out
+		// before this checkpoint is written.
 		ends, err := rs.adm.ListEndOffsets(ctx, rs.s.To)
 		if err != nil {
 			return err
@@ -154,7 +153,7 @@ func (rs *rowState) load(ctx context.Context, partition int32, m *join.Machine, 
 		rs.checkpoint(ctx, partition, end.Offset, nil)
 		return ctx.Err()
 	}
-	return rs.read(ctx, rs.s.To, partition, max(from, 0), func(r *kgo.Record) {
+	return rs.read(ctx, rs.s.To, partition, from, func(r *kgo.Record) {
 		if row, ok := rs.row(r); ok {
 			m.Restore(row, true)
 		}

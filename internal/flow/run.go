@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/leatdev/leat/pipeline"
 	"github.com/leatdev/leat/worker"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // StepStatus is one step that runs, or ran. Its JSON form is stable.
@@ -196,7 +198,7 @@ func (f *Flow) build(models map[string]pipeline.Model, report *Report) ([]*runni
 			}
 			steps = append(steps, r)
 			cfg.Seeds = f.cfg.Seeds
-			cfg.ClientOpts = append(cfg.ClientOpts, f.cfg.ClientOpts...)
+			cfg.ClientOpts = append(append(cfg.ClientOpts, kgo.SessionTimeout(sessionTimeout)), f.cfg.ClientOpts...)
 			cfg.Logger = f.cfg.Logger
 			w, err := worker.New(cfg)
 			if err != nil {
@@ -210,6 +212,10 @@ func (f *Flow) build(models map[string]pipeline.Model, report *Report) ([]*runni
 	}
 	return steps, nil
 }
+
+// sessionTimeout is how long the partitions of a process that was killed stay
+// unread. Kafka's own 45 s is longer than most joins want to wait.
+const sessionTimeout = 10 * time.Second
 
 func (r *Report) maxBytes(topic string) int64 {
 	for _, t := range r.Topics {
