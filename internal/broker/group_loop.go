@@ -91,8 +91,10 @@ func (l *groupLoop) run() {
 	defer timer.Stop()
 	for !l.stopped() {
 		l.mu.Lock()
-		news := l.durables
-		l.durables = make(map[*groupShard]durables)
+		var news map[*groupShard]durables
+		if len(l.durables) > 0 {
+			news, l.durables = l.durables, make(map[*groupShard]durables)
+		}
 		now := l.groups.opt.Now()
 		var due []*groupShard
 		l.timerAt = time.Time{}

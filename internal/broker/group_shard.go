@@ -34,6 +34,9 @@ func newGroupShard(g *Groups, t *catalog.Topic, partition int32, n *group.Replay
 	s.log = g.opt.Store.Log(plog.ID{Topic: t.ID, Partition: partition})
 	err := errNoLog
 	if s.log != nil {
+		err = s.log.Fenced()
+	}
+	if err == nil {
 		err = s.log.ReadAll(func(b kafka.Batch) error { return s.replay(b, n) })
 	}
 	if err != nil {
