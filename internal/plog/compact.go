@@ -89,9 +89,11 @@ func (s *Store) Compact(ctx context.Context, l *Log) (*Compaction, error) {
 	s.compact.mu.Lock()
 	defer s.compact.mu.Unlock()
 	done := &Compaction{Log: l}
-	for {
+	// What is completed meanwhile is for the next time, or a busy log would keep
+	// the others waiting.
+	for end := l.cleanable(s.opt.Now().UnixMilli()).to; ; {
 		c := l.cleanable(s.opt.Now().UnixMilli())
-		if c.dirty == 0 {
+		if c.dirty == 0 || c.from >= end {
 			break
 		}
 		err := s.compactPass(ctx, c, done)

@@ -62,10 +62,13 @@ func (s *Store) dropReplacedLocked() error {
 		return err
 	}
 	var errs []error
+	var left []replacedSegment
 	for _, r := range s.compact.replaced {
-		errs = append(errs, s.unlink(r.log, r.seg))
+		if err := s.unlink(r.log, r.seg); err != nil {
+			errs, left = append(errs, err), append(left, r)
+		}
 	}
-	s.compact.replaced = nil
+	s.compact.replaced = left
 	return errors.Join(errs...)
 }
 
