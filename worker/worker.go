@@ -31,17 +31,17 @@ type Worker struct {
 	commitMu sync.Mutex    // one commit at a time
 	calls    sync.WaitGroup
 
-	mu       sync.Mutex
-	changed  *sync.Cond // signalled when messages settle or room is made
-	state    State
-	parts    map[topicPartition]*partition
-	fresh    map[string]bool // topics of which the group had committed nothing
-	queue    *queue
-	breaker  breaker
-	running  int // calls out
-	produce  produceTrouble
-	fatal    error
-	failed   chan struct{} // closed with the first fatal error
+	mu      sync.Mutex
+	changed *sync.Cond // signalled when messages settle or room is made
+	state   State
+	parts   map[topicPartition]*partition
+	fresh   map[string]bool // topics of which the group had committed nothing
+	queue   *queue
+	breaker breaker
+	running int // calls out
+	produce produceTrouble
+	fatal   error
+	failed  chan struct{} // closed with the first fatal error
 
 	settlements []settlement
 	settlerDone bool
