@@ -59,7 +59,7 @@ func (a *app) groupDescribeCommand() *cobra.Command {
 }
 
 func (a *app) describeGroups(ctx context.Context, adm *kadm.Client, groups []string) error {
-	lags, err := adm.Lag(ctx, groups...)
+	lags, err := adm.Lag(ctx, slices.Clone(groups)...) // kadm reuses the slice
 	if err != nil {
 		return err
 	}

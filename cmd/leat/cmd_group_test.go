@@ -37,7 +37,7 @@ func (b *bench) busy() {
 func TestGroupList(t *testing.T) {
 	t.Parallel()
 	b := groups(t)
-	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\ng      Empty  -     0\nother  Empty  -     0\n")
+	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\ng      Empty  -     @\nother  Empty  -     @\n")
 	b.contains(b.mustRun("group", "list", "-o", "json"), `"group": "g"`)
 }
 
@@ -124,7 +124,7 @@ func TestGroupDelete(t *testing.T) {
 	if r.code != 1 {
 		t.Errorf("exit %d", r.code)
 	}
-	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\nother  Empty  -     0\n")
+	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\nother  Empty  -     @\n")
 }
 
 func TestGroupOffsetDelete(t *testing.T) {

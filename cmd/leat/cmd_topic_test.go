@@ -69,8 +69,8 @@ func TestTopicDescribe(t *testing.T) {
 	b.produce(&kgo.Record{Topic: "in", Partition: 1}, &kgo.Record{Topic: "in", Partition: 1})
 	b.same(masked(b.mustRun("topic", "describe", "in")), `in  ID
 PARTITION  START  END  LEADER  EPOCH  REPLICAS  ISR  ERROR
-0          0      0    0       0      0         0    -
-1          0      2    0       0      0         0    -
+0          0      0    @       @      @         @    -
+1          0      2    @       @      @         @    -
 CONFIG        VALUE  SOURCE
 retention.ms  5000   topic
 `)
