@@ -277,7 +277,8 @@ func TestConfigsReachTheLogs(t *testing.T) {
 	}
 }
 
-// A restart, clean or not, brings everything back as clients saw it.
+// A restart, clean or not, brings everything back as clients saw it: the topic ids,
+// too (reference: 4.2, gotcha 3; behaviour 15).
 func TestTopicsSurvive(t *testing.T) {
 	t.Parallel()
 	for _, crash := range []bool{false, true} {

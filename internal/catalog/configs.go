@@ -40,6 +40,9 @@ func checkStatic(name, text string) error {
 	if inertNames[name] {
 		return nil
 	}
+	if name == "log.dir" || name == "log.dirs" {
+		return Refuse(kerr.InvalidConfig, "%s: the data directory is not a config here; give it with --data (in Go: DataDir)", name)
+	}
 	for _, prefix := range []string{"sasl.", "ssl.", "security.", "authorizer.", "super.users", "listener.security."} {
 		if strings.HasPrefix(name, prefix) {
 			return Refuse(kerr.InvalidConfig, "%s: this broker has no authentication, encryption or ACLs yet; leave it out, and keep the listeners on a trusted network", name)

@@ -2,6 +2,9 @@ package catalog
 
 import (
 	_ "embed"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +94,7 @@ func TestInertNames(t *testing.T) {
 		"sasl.enabled.mechanisms": "no authentication",
 		"ssl.keystore.location":   "no authentication",
 		"authorizer.class.name":   "no authentication",
+		"log.dirs":                "give it with --data",
 		"nope":                    "Unknown broker config name: nope",
 		"retention.ms":            "the broker's default for it is log.retention.ms",
 	} {
@@ -101,5 +105,38 @@ func TestInertNames(t *testing.T) {
 	}
 	if got := Inert(map[string]string{"num.partitions": "3", "num.io.threads": "8", "log.preallocate": "true"}); !slices.Equal(got, []string{"log.preallocate", "num.io.threads"}) {
 		t.Errorf("inert: %q", got)
+	}
+}
+
+// A config that says what it does is read somewhere: by name in the program, or as
+// the broker's default for a topic config that does something.
+func TestConfigsWithAnEffectAreRead(t *testing.T) {
+	t.Parallel()
+	var source strings.Builder
+	err := filepath.WalkDir("../..", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(e.Name(), "roster_") {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		source.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) bool { return strings.Contains(source.String(), `"`+name+`"`) }
+	defaults := map[string]bool{}
+	for d := range TopicDefs() {
+		if does := d.Does != ""; does != read(d.Name) && d.Name != "remote.storage.enable" { // that one is only refused
+			t.Errorf("topic config %s has an effect: %v; the program reads it: %v", d.Name, does, !does)
+		}
+		for _, syn := range d.From {
+			defaults[syn.name] = defaults[syn.name] || d.Does != ""
+		}
+	}
+	for d := range BrokerDefs() {
+		if does := d.Does != ""; does != (read(d.Name) || defaults[d.Name]) {
+			t.Errorf("broker config %s has an effect: %v; the program reads it: %v", d.Name, does, !does)
+		}
 	}
 }

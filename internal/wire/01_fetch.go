@@ -12,9 +12,6 @@ import (
 	"github.com/leatdev/leat/internal/kafka"
 )
 
-// fetchMaxBytes is fetch.max.bytes, the broker's bound for one answer.
-const fetchMaxBytes = 55 << 20
-
 var errReplica = errors.New("the request comes from a follower (replica id); this broker has none")
 
 // Fetch: v4-18
@@ -131,7 +128,7 @@ func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
 func (f *fetching) fill() *kmsg.FetchResponse {
 	resp := f.resp
 	resp.SessionID = f.session.id
-	left, total := min(int(f.req.MaxBytes), fetchMaxBytes), 0
+	left, total := min(int(f.req.MaxBytes), f.api.fetchMaxBytes), 0
 	var topic *kmsg.FetchResponseTopic
 	for _, fp := range f.session.parts {
 		rp := f.read(fp, left, total == 0)

@@ -43,6 +43,10 @@ func TestResponseHeaders(t *testing.T) {
 		if err := resp.ReadFrom(body); err != nil || resp.ErrorCode != 0 || len(resp.ApiKeys) != 2 {
 			t.Errorf("v%d: %v, %+v", version, err, resp)
 		}
+		// Gotcha 6: a feature is finalized only when it exists; none does yet.
+		if len(resp.FinalizedFeatures) != 0 || len(resp.SupportedFeatures) != 0 {
+			t.Errorf("v%d: features %+v", version, resp.FinalizedFeatures)
+		}
 		if again := resp.AppendTo(nil); !bytes.Equal(again, body) {
 			t.Errorf("v%d: body is %x, should be %x", version, body, again)
 		}

@@ -144,7 +144,7 @@ func (r idleReader) Read(b []byte) (int, error) {
 		if idle.After(since) {
 			since = idle
 		}
-		if !busy && time.Since(since) >= c.srv.cfg.IdleTimeout {
+		if idle := c.srv.cfg.IdleTimeout; !busy && idle > 0 && time.Since(since) >= idle {
 			return 0, errIdle
 		}
 	}
@@ -157,8 +157,17 @@ func (c *conn) arm() bool {
 	if c.draining {
 		return false
 	}
-	c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.IdleTimeout))
+	c.nc.SetReadDeadline(c.idleDeadline())
 	return true
+}
+
+// idleDeadline is when the connection will have been idle too long; zero for
+// never.
+func (c *conn) idleDeadline() time.Time {
+	if c.srv.cfg.IdleTimeout < 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(c.srv.cfg.IdleTimeout)
 }
 
 // dispatch decodes a request and calls its handler. An error ends the
@@ -226,7 +235,7 @@ func (c *conn) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.IdleTimeout))
+	c.nc.SetWriteDeadline(c.idleDeadline())
 	_, err := c.nc.Write(b)
 	return err
 }

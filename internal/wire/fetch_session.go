@@ -12,12 +12,9 @@ import (
 // Fetch sessions (KIP-227): the broker remembers which partitions a client
 // reads, so that requests and answers name only those that have changed.
 
-// The bounds of Kafka: how many sessions there may be, and how long one must
-// have been idle before another may take its place.
-const (
-	maxFetchSessions = 1000
-	fetchSessionIdle = 2 * time.Minute
-)
+// fetchSessionIdle is how long a session must have been idle before another may
+// take its place, as in Kafka.
+const fetchSessionIdle = 2 * time.Minute
 
 const (
 	epochNoSession  = -1
@@ -63,6 +60,8 @@ type fetchSession struct {
 
 // fetchSessions are the sessions of all clients.
 type fetchSessions struct {
+	limit int // max.incremental.fetch.session.cache.slots
+
 	mu   sync.Mutex
 	byID map[int32]*fetchSession
 }
@@ -108,7 +107,7 @@ func (c *fetchSessions) hasRoom(now time.Time) bool {
 	if c.byID == nil {
 		c.byID = map[int32]*fetchSession{}
 	}
-	if len(c.byID) < maxFetchSessions {
+	if len(c.byID) < c.limit {
 		return true
 	}
 	for id, s := range c.byID {

@@ -23,9 +23,10 @@ type api struct {
 	node   node
 	broker *broker.Broker
 	// sessions are the fetch sessions of all connections.
-	sessions fetchSessions
-	served   []kafka.APIVersion // the rows that have a handler
-	log      *slog.Logger
+	sessions      fetchSessions
+	fetchMaxBytes int                // fetch.max.bytes
+	served        []kafka.APIVersion // the rows that have a handler
+	log           *slog.Logger
 }
 
 // node is the broker's identity.

@@ -13,8 +13,9 @@ type Reply struct {
 	p *Pending
 }
 
-// Pending is an answer that is yet to come. One of its methods is called exactly
-// once, from any goroutine; none of them blocks.
+// Pending is an answer that is yet to come. One of its methods is called once, from
+// any goroutine; none of them blocks. The first call counts, a second one does
+// nothing: it is a mistake, but no reason to take the process.
 type Pending struct {
 	done  chan struct{} // closed when the outcome below is set
 	taken atomic.Bool
@@ -51,7 +52,7 @@ func later() (*Pending, Reply) {
 
 func (p *Pending) complete(o outcome) {
 	if p.taken.Swap(true) {
-		panic("wire: a request was answered twice")
+		return
 	}
 	p.outcome = o
 	close(p.done)

@@ -33,15 +33,16 @@ type Config struct {
 	// MaxRequestBytes is socket.request.max.bytes: a longer frame closes its
 	// connection before any memory is taken for it.
 	MaxRequestBytes int
-	// IdleTimeout is connections.max.idle.ms. Less than ten minutes breaks clients
-	// that produce seldom.
+	// IdleTimeout is connections.max.idle.ms; negative is never. Less than ten
+	// minutes breaks clients that produce seldom.
 	IdleTimeout time.Duration
 	// MaxInFlight and MaxInFlightBytes bound one connection's requests that are not
 	// answered yet; at a bound its socket is not read. One request is always let
 	// in, however large.
 	MaxInFlight      int
 	MaxInFlightBytes int64
-	// Memory is queued.max.request.bytes: the frames of all connections together.
+	// Memory bounds the frames of all connections together. The default is the
+	// broker's queued.max.request.bytes, and where that is -1 DefaultMemory.
 	Memory int64
 }
 
@@ -74,6 +75,9 @@ func NewServer(cfg Config) (*Server, error) {
 	cfg.IdleTimeout = orDefault(cfg.IdleTimeout, DefaultIdleTimeout)
 	cfg.MaxInFlight = orDefault(cfg.MaxInFlight, DefaultMaxInFlight)
 	cfg.MaxInFlightBytes = orDefault(cfg.MaxInFlightBytes, DefaultMaxInFlightBytes)
+	if cfg.Memory == 0 && cfg.Broker != nil {
+		cfg.Memory = max(cfg.Broker.Catalog.Snapshot().Int("queued.max.request.bytes"), 0)
+	}
 	cfg.Memory = orDefault(cfg.Memory, DefaultMemory)
 	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}}
 	s.hard, s.kill = context.WithCancel(context.Background())
@@ -86,7 +90,10 @@ func (s *Server) speak(handlers map[int16]handler) {
 	s.handlers = handlers
 	s.api = &api{broker: s.cfg.Broker, served: servedVersions(handlers), log: s.log}
 	if b := s.cfg.Broker; b != nil {
+		snap := b.Catalog.Snapshot()
 		s.api.node = node{b.NodeID, b.ClusterID}
+		s.api.fetchMaxBytes = int(snap.Int("fetch.max.bytes"))
+		s.api.sessions.limit = int(snap.Int("max.incremental.fetch.session.cache.slots"))
 	}
 }
 
@@ -139,6 +146,11 @@ func (s *Server) serve(nc net.Conn, l *Listener) {
 	}
 	s.lastID++
 	c := newConn(s, nc, l, s.lastID)
+	if why := s.tooMany(c.peer.Host); why != "" {
+		s.log.Warn("connection refused", "peer", c.peer.Addr, "listener", l.Name, "why", why)
+		nc.Close()
+		return
+	}
 	s.conns[c] = struct{}{}
 	s.serving.Go(func() {
 		c.run()
@@ -146,6 +158,31 @@ func (s *Server) serve(nc net.Conn, l *Listener) {
 		defer s.mu.Unlock()
 		delete(s.conns, c)
 	})
+}
+
+// tooMany says why there may be no further connection from a host, "" if there
+// may. s.mu is held.
+func (s *Server) tooMany(host string) string {
+	if s.cfg.Broker == nil {
+		return ""
+	}
+	snap := s.cfg.Broker.Catalog.Snapshot()
+	if most := snap.Int("max.connections"); int64(len(s.conns)) >= most {
+		return fmt.Sprintf("max.connections is %d", most)
+	}
+	most, have := snap.Int("max.connections.per.ip"), int64(0)
+	if most > int64(len(s.conns)) {
+		return ""
+	}
+	for c := range s.conns {
+		if c.peer.Host == host {
+			have++
+		}
+	}
+	if have >= most {
+		return fmt.Sprintf("max.connections.per.ip is %d", most)
+	}
+	return ""
 }
 
 // Connections is the number of connections that are open.

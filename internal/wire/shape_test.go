@@ -101,6 +101,11 @@ func TestHandlersHaveVersionsAndShapes(t *testing.T) {
 			t.Errorf("key %d has a shape and no row in kafka.Versions", key)
 		}
 	}
+	for _, v := range kafka.Versions {
+		if handlers[v.Key] == nil {
+			t.Errorf("%s has a row in kafka.Versions and no handler", v.Name)
+		}
+	}
 }
 
 func TestCheckBodyRefuses(t *testing.T) {
