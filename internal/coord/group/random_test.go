@@ -226,7 +226,10 @@ func (s *storm) client(a *actor) {
 	case 3, 4:
 		req := kmsg.NewPtrSyncGroupRequest()
 		req.Version, req.Group, req.MemberID, req.InstanceID, req.Generation = 5, a.group, a.member, a.instance, a.generation
-		if g := s.gens[s.genKey(a.group, a.generation)]; g != nil && g.leader == a.member && g.assigned == nil {
+		// Only while it is waited for does a leader's word count.
+		grp := s.c.groups[a.group]
+		counts := grp != nil && grp.state == CompletingRebalance && grp.generation == a.generation && grp.check(a.member, a.instance) == nil
+		if g := s.gens[s.genKey(a.group, a.generation)]; g != nil && g.leader == a.member && g.assigned == nil && counts {
 			g.assigned = make(map[string]string)
 			for _, o := range s.clients {
 				if o.group == a.group && o.member != "" && s.r.IntN(5) > 0 {

@@ -1,6 +1,8 @@
 package group
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -154,8 +156,8 @@ func (c *Coordinator) expire(g *group) {
 	if !g.syncAt.IsZero() && !c.now.Before(g.syncAt) {
 		c.syncTimeout(g)
 	}
-	for id, at := range g.pending {
-		if !c.now.Before(at) {
+	for _, id := range slices.Sorted(maps.Keys(g.pending)) {
+		if !c.now.Before(g.pending[id]) {
 			delete(g.pending, id)
 			c.note(g, "member id %s was given out and never used", id)
 			c.maybeCompleteJoin(g)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -270,4 +273,26 @@ func FuzzSubscription(f *testing.F) {
 			t.Errorf("%q, kmsg reads %q", topics, m.Topics)
 		}
 	})
+}
+
+// The log's errors as clients of a group expect them (Kafka's
+// appendGroupMetadataErrorToResponseError): retriable ones stay retriable.
+func TestCodeOf(t *testing.T) {
+	for _, q := range []struct {
+		err  error
+		want int16
+	}{
+		{nil, 0},
+		{fmt.Errorf("disk: %w", kerr.KafkaStorageError), kerr.NotCoordinator.Code},
+		{kerr.NotLeaderForPartition, kerr.NotCoordinator.Code},
+		{kerr.UnknownTopicOrPartition, kerr.CoordinatorNotAvailable.Code},
+		{kerr.RequestTimedOut, kerr.CoordinatorNotAvailable.Code},
+		{kerr.MessageTooLarge, kerr.UnknownServerError.Code},
+		{kerr.InvalidRecord, kerr.InvalidRecord.Code},
+		{errors.New("else"), kerr.UnknownServerError.Code},
+	} {
+		if got := codeOf(q.err); got != q.want {
+			t.Errorf("%v: %v", q.err, kerr.ErrorForCode(got))
+		}
+	}
 }
