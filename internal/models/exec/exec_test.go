@@ -1,3 +1,5 @@
+//go:build unix
+
 package exec
 
 import (
@@ -19,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/leatdev/leat/internal/models/modeltest"
 	"github.com/leatdev/leat/pipeline"
@@ -124,6 +128,16 @@ func otherChild(role string) {
 		}
 	case "one answer":
 		answer(<-readLines())
+	case "leaves the second": // answers a line, and ends when the next one is there, unread
+		var raw []byte
+		for b := make([]byte, 1); b[0] != '\n'; raw = append(raw, b[0]) {
+			_, _ = os.Stdin.Read(b)
+		}
+		var l line
+		_ = json.Unmarshal(raw, &l)
+		answer(l)
+		_, _ = unix.Poll([]unix.PollFd{{Fd: 0, Events: unix.POLLIN}}, -1)
+		os.Exit(4)
 	case "stubborn": // heeds neither the end of its input nor SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		for l := range readLines() {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package exec
 
 import (
@@ -65,6 +67,51 @@ func TestAChildThatDiesOfARecordIsThatRecordsAndReplaced(t *testing.T) {
 		if v, err := ask(t, m, "b", 7.0); v != 7.0 || err != nil {
 			t.Errorf("after a death: %v, %v", v, err)
 		}
+		s := <-m.free
+		if s.failures != 0 {
+			t.Errorf("%d failures in a row after an answer: the back-off would grow for ever", s.failures)
+		}
+		m.free <- s
+	}
+}
+
+// A child that has worked can start; that it ends between two lines is its call's failure.
+func TestAChildThatHasAnsweredIsNoOutage(t *testing.T) {
+	m := newModel(t, config("leaves the second"))
+	for range 2 {
+		v, err := ask(t, m, "a", 1)
+		pidOf(t, v, err)
+		_, err = ask(t, m, "b", 1)
+		wantClass(t, err, worker.Retriable, "exit status 4", "before it answered")
+	}
+}
+
+func TestCloseEndsACallUnderWay(t *testing.T) {
+	var out log
+	cfg := config("suite")
+	cfg.Timeout, cfg.Logger = time.Hour, slog.New(slog.NewTextHandler(&out, nil))
+	ids := t.TempDir() + "/ids"
+	cfg.Env["LEAT_TEST_IDS"] = ids
+	m := newModel(t, cfg)
+	failed := make(chan error)
+	go func() {
+		_, err := m.Predict(context.Background(), []pipeline.Input{{ID: "a", Value: "!hang"}})
+		failed <- err
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for seen := ""; seen == ""; <-tick.C { // until the child has the record
+		b, _ := os.ReadFile(ids)
+		seen = string(b)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; !errors.Is(err, errClosed) || worker.ClassOf(err) != worker.Retriable {
+		t.Errorf("the call's error is %v", err)
+	}
+	if n := alive(t, &out); n != 0 {
+		t.Errorf("%d children are left", n)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package exec
 
 import (
@@ -70,7 +72,7 @@ func TestSuiteInPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modeltest.Run(t, func(t *testing.T) modeltest.Subject { return subject(t, []string{python, script}, 2) })
+	modeltest.Run(t, func(t *testing.T) modeltest.Subject { return subject(t, []string{python, script}, 1) })
 }
 
 // The child that docs/models.md shows is one.

@@ -304,3 +304,15 @@ func TestDimensionsThatTheModelDoesNotHave(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestAnIndexThatComesTwice(t *testing.T) {
+	m := newModel(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"data":[{"index":1,"embedding":[1]},{"index":1,"embedding":[2]}]}`)
+	}), Config{})
+	defer m.Close()
+	results, err := m.Predict(t.Context(), inputs("x", "y"))
+	if worker.ClassOf(err) != worker.Retriable || !strings.Contains(err.Error(), "indexes") {
+		t.Errorf("%v, %v", results, err)
+	}
+}
