@@ -60,7 +60,7 @@ var brokerDefs = []Def{
 	{Name: "offsets.topic.num.partitions", Type: Int, Default: "50", check: atLeast(1), Does: "Partitions of __consumer_offsets, when it is created."},
 	{Name: "offsets.topic.replication.factor", Type: Short, Default: "3", check: atLeast(1)},
 	{Name: "offsets.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "Segment size of __consumer_offsets."},
-	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Dynamic: true, Does: "How long an idle producer is remembered."},
+	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Does: "How long an idle producer is remembered."},
 	{Name: "queued.max.request.bytes", Type: Long, Default: "-1", Does: "Memory for requests of all connections together; -1: 256 MiB."},
 	{Name: "socket.request.max.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "The largest request."},
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", Dynamic: true},

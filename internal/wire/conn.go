@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,8 +18,8 @@ import (
 // writeAhead is how many bytes of answers that are ready go into one write.
 const writeAhead = 64 << 10
 
-// keepBuffer is the largest write buffer that a connection keeps.
-const keepBuffer = 1 << 20
+// keepBuffer is the largest write buffer that is used again.
+const keepBuffer = 16 << 20
 
 // maxTrusted is how far a client's earlier frames are taken as a promise that it
 // fills the next one, too.
@@ -195,7 +196,8 @@ func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
 // write sends the answers in the order of the requests and returns why it
 // stopped early; nil when everything was sent.
 func (c *conn) write() error {
-	var buf []byte
+	var buf []byte // what is ready and not sent; of the server's pool
+	defer func() { c.srv.recycle(buf) }()
 	for {
 		s := c.q.first()
 		if s == nil {
@@ -214,21 +216,39 @@ func (c *conn) write() error {
 			return c.giveUp(&requestError{s.header, err})
 		}
 		if s.reply.resp != nil {
-			buf = appendReply(buf, s.correlationID, s.reply.resp)
+			if buf == nil {
+				buf = c.srv.buffer()
+			}
+			buf = appendReply(slices.Grow(buf, sizeHint(s.reply.resp)), s.correlationID, s.reply.resp)
 		}
 		held, more := c.q.pop()
 		c.srv.memory.hold(-held)
 		if !more || len(buf) >= writeAhead {
 			err = c.send(buf)
-			buf = buf[:0]
-			if cap(buf) > keepBuffer {
-				buf = nil
-			}
+			c.srv.recycle(buf)
+			buf = nil
 		}
 		if err != nil {
 			return c.giveUp(err)
 		}
 	}
+}
+
+// sizeHint is about how long an answer is when it is encoded: exact where that
+// spares copying much, 0 where it does not matter.
+func sizeHint(resp kmsg.Response) int {
+	f, ok := resp.(*kmsg.FetchResponse)
+	if !ok {
+		return 0
+	}
+	n := 64
+	for i := range f.Topics {
+		n += 64 + len(f.Topics[i].Topic)
+		for j := range f.Topics[i].Partitions {
+			n += 64 + len(f.Topics[i].Partitions[j].RecordBatches)
+		}
+	}
+	return n
 }
 
 func (c *conn) send(b []byte) error {

@@ -56,6 +56,9 @@ type Server struct {
 	hard     context.Context // ends when connections are cut off
 	kill     context.CancelFunc
 
+	// buffers are for answers on their way out: idle connections hold none.
+	buffers sync.Pool
+
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	lastID  uint64
@@ -83,6 +86,21 @@ func NewServer(cfg Config) (*Server, error) {
 	s.hard, s.kill = context.WithCancel(context.Background())
 	s.speak(handlers)
 	return s, nil
+}
+
+// buffer returns an empty buffer to write into.
+func (s *Server) buffer() []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 4<<10)
+}
+
+// recycle takes a buffer back, if it is one to keep.
+func (s *Server) recycle(b []byte) {
+	if b != nil && cap(b) <= keepBuffer {
+		s.buffers.Put(&b)
+	}
 }
 
 // speak sets what the server serves.
