@@ -70,6 +70,8 @@ func TestDeadLetterIsNamedInItsRowAndRedriveCompletesIt(t *testing.T) {
 				}
 				if restart {
 					b.until("all committed", func() bool { return b.committed("support.desk", "support.messages", "support.outcomes") })
+					// Long enough for the checkpoints to pass the row: only its state tells of it now.
+					b.until("checkpoints", func() bool { return b.checkpointed(4) })
 					if err := r.stop(); err != nil {
 						t.Fatal(err)
 					}
@@ -100,6 +102,28 @@ func TestDeadLetterIsNamedInItsRowAndRedriveCompletesIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// checkpointed says that in so many partitions the checkpoint is at the end of
+// what came out.
+func (b *bench) checkpointed(partitions int) bool {
+	at := map[int32]string{}
+	for _, r := range b.all("support.desk.rows") {
+		if string(r.Key) == checkpointKey {
+			at[r.Partition] = string(r.Value)
+		}
+	}
+	ends, err := b.adm.ListEndOffsets(b.t.Context(), "support.desk")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	n := 0
+	for p, offset := range at {
+		if end, ok := ends.Lookup("support.desk", p); ok && offset == fmt.Sprint(end.Offset) {
+			n++
+		}
+	}
+	return n == partitions
 }
 
 func TestBadMessages(t *testing.T) {
