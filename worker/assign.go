@@ -8,9 +8,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// clientOpts are the options of the worker's one client, its guarantees last.
+// clientOpts are the options of the worker's one client: defaults that
+// Config.ClientOpts may override first, its guarantees last.
 func (w *Worker) clientOpts() []kgo.Opt {
-	opts := w.adminOpts()
+	opts := []kgo.Opt{
+		// A worker that is killed holds its partitions until its session ends.
+		kgo.SessionTimeout(10 * time.Second),
+		kgo.HeartbeatInterval(time.Second),
+		// A fetch that waits holds up partitions that are assigned meanwhile.
+		kgo.FetchMaxWait(500 * time.Millisecond),
+		// Records of aborted transactions are not events.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ProducerLinger(0),
+	}
+	opts = append(opts, w.adminOpts()...)
 	return append(opts,
 		kgo.ConsumerGroup(w.cfg.Group),
 		kgo.ConsumeTopics(w.cfg.Topics...),
@@ -22,10 +33,7 @@ func (w *Worker) clientOpts() []kgo.Opt {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.assigned(m) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.revoked(m) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { <-w.ready; w.lost(m) }),
-		// A fetch that waits holds up partitions that are assigned meanwhile.
-		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytesFn(w.limits.of),
 		kgo.RecordPartitioner(partitioner()),
 	)

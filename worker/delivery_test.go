@@ -438,3 +438,20 @@ func TestFencedCommitsAreNotFatal(t *testing.T) {
 		}
 	})
 }
+
+// A topic that is made after the worker has started is read from its beginning,
+// whatever Start says: nothing in it was there before.
+func TestTopicThatComesLater(t *testing.T) {
+	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+		r := b.start(Config{Start: Latest(), Topics: []string{"in", "later"}, Retry: quick, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) { return echo(ms), nil })})
+		b.until("assigned", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Committed == 0 })
+		if err := b.cluster.CreateTopic("later", 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		b.put(numbered("later", 5, 5, 1)...)
+		b.until("all came out", func() bool { return b.count("out") == 5 })
+		if err := r.stopped(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -50,12 +50,13 @@ func (w *Worker) settle(ms []*Message, outcomes []Outcome, stalled map[*lane]boo
 }
 
 // tellBreakerOfPasses counts the results that show that the backend answers: a
-// record done, or found bad by the backend itself.
+// record done or taken (Held), or found bad by the backend itself. A filtered one
+// may never have got as far as the backend.
 func (w *Worker) tellBreakerOfPasses(ms []*Message, outcomes []Outcome, now time.Time) {
 	for i := range ms {
 		o := outcomes[i]
 		bad := o.kind == outcomeFailed && ClassOf(o.err) == Poison && stageOf(o.err) == "call"
-		if o.kind == outcomeDone || bad {
+		if o.kind == outcomeDone || o.kind == outcomeHeld || bad {
 			// Failures of the same call happened before this success: what passed
 			// together with them shows that they stand alone.
 			for j, m := range ms {
