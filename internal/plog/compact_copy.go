@@ -93,14 +93,12 @@ type segmentCopy struct {
 // newSegmentCopy starts the segment that replaces segs. Its name is one that
 // was never used by a segment of the log.
 func newSegmentCopy(s *Store, l *Log, segs []*segment) *segmentCopy {
-	first, last := segs[0], segs[len(segs)-1]
-	seg := newSegment(first.base, first.created)
+	seg := newSegment(segs[0].base, segs[0].created)
 	for _, old := range segs {
 		seg.gen = max(seg.gen, old.gen)
 	}
 	seg.gen++
-	seg.firstTS = first.firstTS
-	seg.next = last.next
+	seg.firstTS = segs[0].firstTS
 	return &segmentCopy{
 		store: s, log: l, seg: seg, sync: &syncSet{store: s, dirs: map[string]bool{}},
 		index: newIndexWriter(l.Config().IndexInterval, seg),
@@ -120,13 +118,12 @@ func (c *segmentCopy) add(b kafka.Batch) error {
 		c.sync.add(f)
 		c.sync.dirs[c.log.dir()] = true
 	}
-	next, ts := c.seg.next, b.MaxTimestamp()
+	ts := b.MaxTimestamp()
 	if b.NumRecords() == 0 {
 		ts = -1 // no record has it any more
 	}
 	c.index.add(&tailBatch{base: b.BaseOffset(), last: b.LastOffset(), maxTS: ts, at: c.seg.end, size: uint32(len(b))})
 	c.seg.add(b.BaseOffset(), b.LastOffset(), ts, uint32(len(b)))
-	c.seg.next = next // also where the last records are gone
 	c.buf = append(c.buf, b...)
 	if len(c.buf) < compactChunk {
 		return nil

@@ -231,6 +231,7 @@ func (k *keyed) readTo(maxBytes int, end int64) map[int64]sentRecord {
 // What retention or a deletion takes while a compaction copies it does not come
 // back.
 func TestCompactMeetsRetentionAndDeletion(t *testing.T) {
+	var faulty *vfs.Faulty
 	for _, c := range []struct {
 		name string
 		do   func(k *keyed)
@@ -247,10 +248,15 @@ func TestCompactMeetsRetentionAndDeletion(t *testing.T) {
 			mustSubmit(k.t, k.s, Delete(k.l))
 			k.s.tidy()
 		}},
+		{"deleted, but a new file kept the directory from going", func(k *keyed) {
+			faulty.Add(vfs.Rule{Op: vfs.OpRemove, Name: "1", Times: 1, Err: syscall.ENOTEMPTY})
+			mustSubmit(k.t, k.s, Delete(k.l))
+			k.s.tidy()
+		}},
 	} {
 		for _, op := range []vfs.Op{vfs.OpRead, vfs.OpWrite, vfs.OpSync, vfs.OpSyncDir} {
 			mem := vfs.NewMem()
-			faulty := vfs.NewFaulty(mem)
+			faulty = vfs.NewFaulty(mem)
 			k := newKeyed(t, faulty, compactConfig())
 			messy(k, rand.New(rand.NewPCG(5, 9)), 40)
 			var once sync.Once

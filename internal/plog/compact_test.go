@@ -295,12 +295,16 @@ func TestCompactKeepsWhatItCannotOpen(t *testing.T) {
 // The newest batch of a producer stays, empty if need be: who rebuilds the
 // sequences from the log must find it.
 func TestCompactKeepsTheLastSequence(t *testing.T) {
-	k := newKeyed(t, vfs.NewMem(), compactConfig())
+	mem := vfs.NewMem()
+	cfg := compactConfig()
+	k := newKeyed(t, mem, cfg)
 	for seq := range int32(3) {
 		b := kafka.Build(kafka.BatchSpec{Producer: &kafka.ProducerSpec{ID: 9, Sequence: seq}}, []kafka.Record{{Key: []byte("a"), Value: []byte("v")}})
 		mustSubmit(t, k.s, Append(k.l, b))
 		k.sent = append(k.sent, sentRecord{key: "a", value: "v"})
 	}
+	cfg.SegmentBytes = 1 // a segment of its own for all that follows
+	k.l.SetConfig(cfg)
 	k.put("a=2")
 	k.fill()
 	k.compact()
@@ -312,6 +316,9 @@ func TestCompactKeepsTheLastSequence(t *testing.T) {
 	if b := kafka.Batch(buf); b.BaseOffset() != 2 || b.NumRecords() != 0 || b.ProducerID() != 9 || b.LastSequence() != 2 {
 		t.Errorf("offset %d, %d records, producer %d, sequence %d", b.BaseOffset(), b.NumRecords(), b.ProducerID(), b.LastSequence())
 	}
+	// A segment that holds nothing but that batch is as durable as any other.
+	k.reopen(mem.Crash(vfs.KeepNone, 1), compactConfig())
+	wantOffsets(t, k, 3, 4)
 	// When the producer goes on, the empty batch is not needed any more.
 	b := kafka.Build(kafka.BatchSpec{Producer: &kafka.ProducerSpec{ID: 9, Sequence: 3}}, []kafka.Record{{Key: []byte("b"), Value: []byte("v")}})
 	mustSubmit(t, k.s, Append(k.l, b))
