@@ -47,9 +47,18 @@ func (f *Flow) Explain(ctx context.Context) (*Plan, error) {
 }
 
 func (f *Flow) plan(ts *topicSet, diffs []Difference) *Plan {
-	plan := &Plan{Topics: ts.all, Differences: diffs, Acks: "results and offsets are acknowledged with acks=all, which means what that cluster's replication makes of it, not fsync"}
-	if f.cfg.Embedded {
-		plan.Acks = "results and offsets are acknowledged with acks=all: they are on disk (fsync) before a record counts as done"
+	const (
+		fsync       = "on disk (fsync) before a record counts as done"
+		replication = "what that cluster's replication makes of acks=all, not fsync"
+	)
+	plan := &Plan{Topics: ts.all, Differences: diffs}
+	switch {
+	case f.cfg.Embedded:
+		plan.Acks = "results and offsets are written with acks=all: they are " + fsync
+	case len(f.cfg.Seeds) > 0:
+		plan.Acks = "results and offsets are written with acks=all, which means " + replication
+	default:
+		plan.Acks = "results and offsets are written with acks=all: with Leat's own broker they are " + fsync + "; with another cluster it means " + replication
 	}
 	for _, p := range f.pipelines {
 		for _, s := range p.Steps {

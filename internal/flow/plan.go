@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -71,7 +72,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 			dash(s.modelText()), dash(s.Order), dash(s.batchText()), dash(s.DLQ), dash(s.backlogText()))
 	}
 	fmt.Fprintln(tw)
-	fmt.Fprintln(tw, "TOPIC\tFOR\tPARTITIONS\tCONFIG\t")
+	fmt.Fprintln(tw, "TOPIC\tFOR\tPARTITIONS\tSTATE\tCONFIG")
 	for _, t := range p.Topics {
 		n := "cluster's default"
 		if t.Partitions > 0 {
@@ -80,20 +81,29 @@ func (p *Plan) WriteText(w io.Writer) error {
 		exists := "will be created"
 		switch {
 		case p.Cluster == "":
-			exists = ""
+			exists = "-"
 		case t.Exists:
 			exists = "exists"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", t.Name, t.Kind, n, dash(t.configText()), exists)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", t.Name, t.Kind, n, exists, dash(t.configText()))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w, "\nGUARANTEES")
-	for _, s := range p.Steps {
-		fmt.Fprintf(w, "  %s: %s\n", s.Group, s.Guarantee)
+	for i, s := range p.Steps {
+		if slices.ContainsFunc(p.Steps[:i], func(o StepPlan) bool { return o.Guarantee == s.Guarantee }) {
+			continue
+		}
+		var groups []string
+		for _, o := range p.Steps[i:] {
+			if o.Guarantee == s.Guarantee {
+				groups = append(groups, o.Group)
+			}
+		}
+		fmt.Fprintf(w, "  %s:\n    %s\n", strings.Join(groups, ", "), s.Guarantee)
 	}
-	fmt.Fprintf(w, "  acks: %s\n", p.Acks)
+	fmt.Fprintf(w, "  acks:\n    %s\n", p.Acks)
 	for _, d := range p.Differences {
 		fmt.Fprintf(w, "warning: %s; existing topics are not altered\n", d)
 	}

@@ -134,9 +134,11 @@ func (ts *topicSet) derive(pipelines []*pipeline.Pipeline) {
 func (ts *topicSet) deriveStep(p *pipeline.Pipeline, s *pipeline.Step) {
 	var partitions int32
 	var largest, sum int64
+	known := true
 	for _, name := range s.Inputs() {
 		in := ts.byName[name]
 		partitions = max(partitions, in.Partitions)
+		known = known && in.Partitions > 0
 		size := cmp.Or(in.maxBytes, kafkaMaxBytes)
 		largest = max(largest, size)
 		sum += size
@@ -153,7 +155,7 @@ func (ts *topicSet) deriveStep(p *pipeline.Pipeline, s *pipeline.Step) {
 		if t == nil || (name == p.Outcomes() && s.Join == nil) {
 			continue
 		}
-		if t.Partitions == 0 || (t.declared == nil || t.declared.Partitions == 0) && !t.Exists {
+		if known && !t.Exists && (t.declared == nil || t.declared.Partitions == 0) {
 			t.Partitions = max(t.Partitions, partitions)
 		}
 		if t.declared == nil || t.declared.MaxBytes == 0 {

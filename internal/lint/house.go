@@ -81,16 +81,16 @@ func notWord(r rune) bool {
 // reason. Everything else goes through internal/vfs, so that a test can take
 // the disk away, fill it or cut the power.
 var mayTouchFiles = map[string]string{
-	"internal/vfs":         "it is the disk's one door",
-	"internal/cli":         "asks whether standard output is a terminal",
-	"internal/load":        "reads /proc of the process that it measures",
-	"internal/lint":        "reads the sources",
-	"internal/models/exec": "starts child processes",
-	"internal/models/proc": "starts child processes",
-	"cmd":                  "reads files that the user names, makes the demo's temporary directory",
-	"examples":             "programs of users",
-	"internal/flow":        "reads pipeline files that the user names",
-	"pipeline":             "reads pipeline files that the user names",
+	"internal/vfs":              "it is the disk's one door",
+	"internal/cli":              "asks whether standard output is a terminal",
+	"internal/load":             "reads /proc of the process that it measures",
+	"internal/lint":             "reads the sources",
+	"internal/models/exec":      "starts child processes",
+	"internal/models/modeltest": "reads the document whose example it tests",
+	"cmd":                       "reads files that the user names, makes the demo's temporary directory",
+	"examples":                  "programs of users",
+	"internal/flow":             "reads pipeline files that the user names",
+	"pipeline":                  "reads pipeline files that the user names",
 }
 
 // fileCalls are the functions of package os that reach the file system.

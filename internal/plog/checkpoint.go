@@ -135,23 +135,28 @@ type syncSet struct {
 	store *Store
 	files []*openFile
 	dirs  map[string]bool // whose names have changed
+	made  []madeSegment
 }
 
 func (d *syncSet) add(f *openFile) { d.files = append(d.files, f) }
 
+// sync makes all of it durable: first what the files hold, then their names.
 func (d *syncSet) sync() error {
-	if d.store.opt.Relaxed {
-		return nil
-	}
-	for _, f := range d.files {
-		if err := f.Sync(); err != nil {
-			return err
+	if !d.store.opt.Relaxed {
+		for _, f := range d.files {
+			if err := f.Sync(); err != nil {
+				return err
+			}
+		}
+		for dir := range d.dirs {
+			if err := d.store.opt.FS.SyncDir(dir); err != nil {
+				return err
+			}
 		}
 	}
-	for dir := range d.dirs {
-		if err := d.store.opt.FS.SyncDir(dir); err != nil {
-			return err
-		}
+	// Before done lets go of the files: from here on nobody may make them anew.
+	for _, m := range d.made {
+		m.durable()
 	}
 	return nil
 }
@@ -194,7 +199,7 @@ func (s *Store) writeTail(p *plan, sync *syncSet) error {
 }
 
 func (s *Store) writeSegment(l *Log, seg, st *segment, batches []tailBatch, sync *syncSet) error {
-	f, err := s.segmentFile(l, seg)
+	f, err := s.segmentFile(l, seg, sync)
 	if err != nil {
 		return err
 	}

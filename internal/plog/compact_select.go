@@ -41,11 +41,9 @@ func (l *Log) cleanable(now int64) cleanable {
 	minLag, maxLag := l.cfg.MinCompactionLag.Milliseconds(), l.cfg.MaxCompactionLag.Milliseconds()
 	oldest := int64(math.MaxInt64) // first timestamp of a dirty segment
 	for i, s := range l.segs {
-		if i == len(l.segs)-1 || !s.sealed || s.size != s.end || s.next > l.hw.Load() || l.inTail(s) {
+		// A checkpoint seals what is complete, durable and in its file.
+		if i == len(l.segs)-1 || !s.sealed {
 			break
-		}
-		if s.next <= l.first {
-			continue // about to be removed
 		}
 		if s.next > c.from {
 			if minLag > 0 && s.maxTS > now-minLag {

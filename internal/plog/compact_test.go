@@ -330,6 +330,33 @@ func TestCompactKeepsTheLastSequence(t *testing.T) {
 	}
 }
 
+// The time of a record that is gone is not the log's newest any more.
+func TestNewestAfterCompaction(t *testing.T) {
+	cfg := compactConfig()
+	cfg.SegmentBytes = 1
+	k := newKeyed(t, vfs.NewMem(), cfg)
+	for i, b := range []kafka.Batch{
+		kafka.Build(kafka.BatchSpec{Producer: &kafka.ProducerSpec{ID: 9}}, []kafka.Record{{Timestamp: 9000, Key: []byte("a"), Value: []byte("1")}}),
+		kafka.Build(kafka.BatchSpec{}, []kafka.Record{{Timestamp: 5000, Key: []byte("a"), Value: []byte("2")}}),
+		kafka.Build(kafka.BatchSpec{}, []kafka.Record{{Timestamp: 4000, Key: []byte("b"), Value: []byte("1")}}),
+	} {
+		mustSubmit(t, k.s, Append(k.l, b))
+		if i == 0 {
+			if st, err := k.l.Newest(); st.Offset != 0 || err != nil {
+				t.Fatalf("%+v, %v", st, err)
+			}
+		}
+	}
+	k.checkpoint()
+	k.compact()
+	if st, err := k.l.Newest(); st.Offset != 1 || st.Timestamp != 5000 || err != nil {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if st, err := k.l.FirstAt(4500); st.Offset != 1 || err != nil {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
 // When a whole segment goes, readers find the next one.
 func TestCompactMayLeaveNothing(t *testing.T) {
 	k := newKeyed(t, vfs.NewMem(), compactConfig())

@@ -51,7 +51,7 @@ func (l *Log) segmentAt(base int64) *segment {
 // it. What lies before it in the file may still be a hole that the next
 // checkpoint fills. Called with mu held.
 func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*syncOnce, error) {
-	f, err := s.segmentFile(l, seg)
+	f, err := s.segmentFile(l, seg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,44 +76,53 @@ func (f *syncOnce) Sync() error {
 
 // segmentFile opens the segment's log file for writing, making it (and its
 // directory) when it is not there yet. The caller gives it back to files.done.
-func (s *Store) segmentFile(l *Log, seg *segment) (*openFile, error) {
+// Names that are made are synced by later, or here and now without it.
+func (s *Store) segmentFile(l *Log, seg *segment, later *syncSet) (*openFile, error) {
 	l.filesMu.Lock()
 	defer l.filesMu.Unlock()
 	name := seg.file(l.dir(), logSuffix)
 	if seg.made {
 		return s.files.open(name, s.opt.FS.Open)
 	}
-	if err := s.makeDir(l); err != nil {
-		return nil, err
+	dirs := []string{l.dir()}
+	if !l.hasDir {
+		if err := s.opt.FS.MkdirAll(l.dir()); err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, l.topicDir(), s.logsDir())
 	}
 	f, err := s.files.open(name, s.opt.FS.Create)
 	if err != nil {
 		return nil, err
 	}
-	seg.made = true
-	if err := s.opt.FS.SyncDir(l.dir()); err != nil {
-		s.files.done(f)
-		return nil, err
+	if later != nil {
+		later.made = append(later.made, madeSegment{l, seg})
+		for _, dir := range dirs {
+			later.dirs[dir] = true
+		}
+		return f, nil
 	}
+	for _, dir := range dirs {
+		if err := s.opt.FS.SyncDir(dir); err != nil {
+			s.files.done(f)
+			return nil, err
+		}
+	}
+	l.hasDir, seg.made = true, true
 	return f, nil
 }
 
-// makeDir makes the log's directory durable under its name.
-func (s *Store) makeDir(l *Log) error {
-	if l.hasDir {
-		return nil
-	}
-	if err := s.opt.FS.MkdirAll(l.dir()); err != nil {
-		return err
-	}
-	if err := s.opt.FS.SyncDir(l.topicDir()); err != nil {
-		return err
-	}
-	if err := s.opt.FS.SyncDir(s.logsDir()); err != nil {
-		return err
-	}
-	l.hasDir = true
-	return nil
+// madeSegment is a segment whose file has been made and whose name is not
+// durable yet.
+type madeSegment struct {
+	log *Log
+	seg *segment
+}
+
+func (m madeSegment) durable() {
+	m.log.filesMu.Lock()
+	defer m.log.filesMu.Unlock()
+	m.log.hasDir, m.seg.made = true, true
 }
 
 // raise moves an offset forward, never back: flushes of one log may be told in

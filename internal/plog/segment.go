@@ -54,7 +54,7 @@ func (s *segment) takeIndex(from *segment) {
 	s.index, s.times, s.sinceIndex = from.index, from.times, from.sinceIndex
 	s.indexedTS = from.indexedTS
 	s.writtenTS, s.writtenTSBase = from.writtenTS, from.writtenTSBase
-	s.made, s.sealed = from.made, from.sealed
+	s.sealed = from.sealed
 }
 
 const (
