@@ -2,6 +2,7 @@ package plog
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -178,6 +179,7 @@ func (k *keyed) check() {
 	if want, have := k.wantState(), state(got); !maps.Equal(want, have) {
 		k.t.Fatalf("a reader ends with\n%v\nwant\n%v", have, want)
 	}
+	k.checkIndexes()
 	cleaned := k.cleaned()
 	newest := map[string]int64{}
 	for off := range cleaned {
@@ -186,6 +188,58 @@ func (k *keyed) check() {
 	for off, r := range got {
 		if off < cleaned && newest[r.key] > off {
 			k.t.Fatalf("offset %d is superseded by %d, which is cleaned up to %d", off, newest[r.key], cleaned)
+		}
+	}
+}
+
+// checkIndexes compares the index files of the complete segments with their
+// batches: they are Kafka's, and the next reader's.
+func (k *keyed) checkIndexes() {
+	k.t.Helper()
+	k.l.mu.RLock()
+	defer k.l.mu.RUnlock()
+	whole := func(seg *segment, suffix string, size uint32) []byte {
+		if size == 0 {
+			return nil
+		}
+		b, err := vfs.ReadFile(k.fs, seg.file(k.l.dir(), suffix))
+		if err != nil || len(b) != int(size) {
+			k.t.Fatalf("%s of segment %d: %d bytes, want %d: %v", suffix, seg.base, len(b), size, err)
+		}
+		return b
+	}
+	for _, seg := range k.l.segs {
+		if !seg.sealed {
+			continue
+		}
+		lastAt, newest := map[uint32]int64{}, int64(-1)
+		for b := whole(seg, logSuffix, seg.end); len(b) > 0; {
+			batch, rest, err := kafka.NextBatch(b)
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			lastAt[seg.end-uint32(len(b))] = batch.LastOffset()
+			if batch.NumRecords() > 0 {
+				newest = max(newest, batch.MaxTimestamp())
+			}
+			b = rest
+		}
+		for ix := whole(seg, indexSuffix, seg.index); len(ix) > 0; ix = ix[indexEntry:] {
+			rel, at := binary.BigEndian.Uint32(ix), binary.BigEndian.Uint32(ix[4:])
+			if last, ok := lastAt[at]; !ok || last != seg.base+int64(rel) {
+				k.t.Fatalf("index of segment %d: offset %d at byte %d, where a batch begins: %v (its last offset is %d)", seg.base, rel, at, ok, last)
+			}
+		}
+		before := int64(-1)
+		for ix := whole(seg, timeSuffix, seg.times); len(ix) > 0; ix = ix[timeEntry:] {
+			ts := int64(binary.BigEndian.Uint64(ix))
+			if ts <= before {
+				k.t.Fatalf("time index of segment %d: %d after %d", seg.base, ts, before)
+			}
+			before = ts
+		}
+		if before != newest || seg.maxTS != newest {
+			k.t.Fatalf("segment %d: newest record %d, last of the time index %d, noted %d", seg.base, newest, before, seg.maxTS)
 		}
 	}
 }
