@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/vfs"
@@ -35,9 +37,13 @@ type compactor struct {
 	mu sync.Mutex // one compaction at a time
 	// replaced are old segments that wait for a checkpoint without them.
 	replaced []replacedSegment
-	// damaged logs are left alone until a restart.
-	damaged map[*Log]bool
+	// rest is until when (ms) CompactNext leaves a log alone that failed, so that
+	// it does not keep the others waiting; a damaged one for good.
+	rest map[*Log]int64
 }
+
+// restAfterError is how long a log rests whose compaction failed.
+const restAfterError = time.Minute
 
 type replacedSegment struct {
 	log *Log
@@ -62,14 +68,15 @@ var errDamagedSegment = errors.New("segment is damaged")
 
 // CompactNext compacts the log that needs it most: the largest dirty part by
 // min.cleanable.dirty.ratio, or one past its max.compaction.lag.ms. Nil without
-// an error when there is none. Called in a loop by whoever keeps house, with a
+// an error when there is none. A log that failed rests for a while, so that the
+// next call takes another one. Called in a loop by whoever keeps house, with a
 // pause after nil or an error; it can be cancelled at any time.
 func (s *Store) CompactNext(ctx context.Context) (*Compaction, error) {
 	var best *Log
 	var most float64
 	now := s.opt.Now().UnixMilli()
 	for _, l := range s.Logs() {
-		if s.compact.isDamaged(l) {
+		if s.compact.rests(l, now) {
 			continue
 		}
 		c := l.cleanable(now)
@@ -100,33 +107,37 @@ func (s *Store) Compact(ctx context.Context, l *Log) (*Compaction, error) {
 		if errors.Is(err, errMoved) || err != nil && l.removed.Load() {
 			break // trimmed or deleted meanwhile
 		}
-		if errors.Is(err, errDamagedSegment) {
-			s.compact.damage(l)
-			s.opt.Logger.Error("log is not compacted any more: its data is damaged", "log", l.id.String(), "topic", l.name, "err", err)
-		}
 		if err != nil {
+			s.restAfter(l, err)
 			return done, fmt.Errorf("compacting %s of topic %s: %w", l.id, l.name, err)
 		}
 		done.Passes++
 	}
-	if done.Passes > 0 {
-		s.opt.Logger.Info("compacted", "log", l.id.String(), "topic", l.name, "passes", done.Passes, "before", done.Before, "after", done.After,
-			"kept", done.Kept, "dropped", done.Dropped, "unread", done.Unread)
-	}
 	return done, errors.Join(s.clearRemoved(l), s.dropReplacedLocked())
 }
 
-func (c *compactor) damage(l *Log) {
-	if c.damaged == nil {
-		c.damaged = map[*Log]bool{}
+// restAfter has CompactNext leave the log alone after an error. Called with
+// compact.mu held.
+func (s *Store) restAfter(l *Log, err error) {
+	if s.compact.rest == nil {
+		s.compact.rest = map[*Log]int64{}
 	}
-	c.damaged[l] = true
+	s.compact.rest[l] = s.opt.Now().Add(restAfterError).UnixMilli()
+	if errors.Is(err, errDamagedSegment) {
+		s.compact.rest[l] = math.MaxInt64
+		s.opt.Logger.Error("log is not compacted until the next start: its data is damaged", "log", l.id.String(), "topic", l.name, "err", err)
+	}
 }
 
-func (c *compactor) isDamaged(l *Log) bool {
+func (c *compactor) rests(l *Log, now int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.damaged[l]
+	until, ok := c.rest[l]
+	if ok && (now >= until || l.removed.Load()) {
+		delete(c.rest, l)
+		ok = false
+	}
+	return ok
 }
 
 // compactPass maps as many keys as fit and copies the segments they are in.

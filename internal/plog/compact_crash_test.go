@@ -129,7 +129,7 @@ func TestCompactFailsAtEveryStep(t *testing.T) {
 				t.Fatalf("fault %d: a reader ends with %v, want %v", at, got, want)
 			}
 			if k.s.Err() == nil {
-				for {
+				for k.now.Add(restAfterError.Milliseconds()); ; {
 					c, err := k.s.CompactNext(context.Background())
 					if err != nil {
 						t.Fatalf("after fault %d: %v", at, err)
@@ -318,6 +318,52 @@ func TestCompactStopsAtDamage(t *testing.T) {
 	if c, err := k.s.CompactNext(context.Background()); c != nil || err != nil {
 		t.Errorf("the damaged log was tried again: %+v, %v", c, err)
 	}
+}
+
+// A log that cannot be compacted for now does not keep the others waiting.
+func TestCompactNextGoesOnAfterAnError(t *testing.T) {
+	faulty := vfs.NewFaulty(vfs.NewMem())
+	k := newKeyed(t, faulty, compactConfig())
+	messy(k, rand.New(rand.NewPCG(9, 9)), 40) // all dirty: the first to be taken
+	other := mustSubmit(t, k.s, Create(testID(2), "other", compactConfig()))[0].Log
+	for range 3 {
+		mustSubmit(t, k.s, Append(other, kafka.Build(kafka.BatchSpec{}, []kafka.Record{{Key: []byte("k"), Value: make([]byte, 1900)}})))
+	}
+	k.checkpoint()
+	cfg := other.Config()
+	cfg.MinCleanableRatio = 0.1
+	other.SetConfig(cfg)
+	faulty.Add(vfs.Rule{Op: vfs.OpOpen | vfs.OpRead, Name: k.l.dir() + "/*", Err: syscall.EIO})
+	next := func() (*Log, error) {
+		c, err := k.s.CompactNext(context.Background())
+		if c == nil {
+			return nil, err
+		}
+		return c.Log, err
+	}
+	var failed, done int
+	for range 3 {
+		switch l, err := next(); {
+		case l == k.l && errors.Is(err, syscall.EIO):
+			failed++
+		case l == other && err == nil:
+			done++
+		case l != nil || err != nil:
+			t.Fatal(l, err)
+		}
+	}
+	if failed != 1 || done != 1 {
+		t.Errorf("%d failed, %d compacted", failed, done)
+	}
+	faulty.Clear()
+	if l, err := next(); l != nil || err != nil {
+		t.Error("it does not rest", err)
+	}
+	k.now.Add(restAfterError.Milliseconds())
+	if l, err := next(); l != k.l || err != nil {
+		t.Error("it rests for ever", err)
+	}
+	k.check()
 }
 
 func TestCompactCanBeCancelled(t *testing.T) {
