@@ -32,8 +32,13 @@ func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCom
 		t, code := lookUp(topics, req.Version >= 10, rt.Topic, rt.TopicID)
 		for i, rp := range rt.Partitions {
 			st.Partitions[i].Default()
-			st.Partitions[i].Partition, st.Partitions[i].ErrorCode = rp.Partition, code
+			st.Partitions[i].Partition = rp.Partition
 			if code != 0 {
+				st.Partitions[i].ErrorCode = code
+				continue
+			}
+			if rp.Partition < 0 || rp.Partition >= t.Partitions {
+				st.Partitions[i].ErrorCode = kerr.UnknownTopicOrPartition.Code
 				continue
 			}
 			o := group.CommitOffset{Topic: t.Name, TopicID: t.ID, Partition: rp.Partition, Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch}
@@ -185,37 +190,38 @@ func (g *Groups) DeleteOffsets(req *kmsg.OffsetDeleteRequest, done func(*kmsg.Of
 	res := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
 	e := group.DeleteOffsets{Group: req.Group}
 	topics := g.opt.Catalog.Snapshot()
-	unknown := make([]int16, len(req.Topics))
-	for i, t := range req.Topics {
-		tp := group.TopicPartitions{Topic: t.Topic}
-		for _, p := range t.Partitions {
+	var answers []kmsg.OffsetDeleteResponseTopic
+	var slots [][]*int16 // where the codes of e.Topics go
+	for _, rt := range req.Topics {
+		st := kmsg.NewOffsetDeleteResponseTopic()
+		st.Topic = rt.Topic
+		st.Partitions = make([]kmsg.OffsetDeleteResponseTopicPartition, len(rt.Partitions))
+		tp := group.TopicPartitions{Topic: rt.Topic}
+		var codes []*int16
+		t := topics.Topic(rt.Topic)
+		for i, p := range rt.Partitions {
+			sp := &st.Partitions[i]
+			sp.Default()
+			sp.Partition = p.Partition
+			if t == nil || p.Partition < 0 || p.Partition >= t.Partitions {
+				sp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				continue
+			}
 			tp.Partitions = append(tp.Partitions, p.Partition)
+			codes = append(codes, &sp.ErrorCode)
 		}
-		if _, unknown[i] = lookUp(topics, false, t.Topic, [16]byte{}); unknown[i] == 0 {
-			e.Topics = append(e.Topics, tp)
-		}
+		answers = append(answers, st)
+		e.Topics = append(e.Topics, tp)
+		slots = append(slots, codes)
 	}
 	ask(g, req.Group, func(t group.Token) group.Event { e.Token = t; return e }, func(a group.DeleteOffsetsAnswer) {
-		res.ErrorCode = a.Code
-		known := 0
-		for i, rt := range req.Topics {
-			if a.Code != 0 {
-				break
-			}
-			st := kmsg.NewOffsetDeleteResponseTopic()
-			st.Topic = rt.Topic
-			for j, p := range rt.Partitions {
-				sp := kmsg.NewOffsetDeleteResponseTopicPartition()
-				sp.Partition, sp.ErrorCode = p.Partition, unknown[i]
-				if unknown[i] == 0 {
-					sp.ErrorCode = a.Codes[known][j]
+		if res.ErrorCode = a.Code; a.Code == 0 {
+			for i, codes := range a.Codes {
+				for j, code := range codes {
+					*slots[i][j] = code
 				}
-				st.Partitions = append(st.Partitions, sp)
 			}
-			if unknown[i] == 0 {
-				known++
-			}
-			res.Topics = append(res.Topics, st)
+			res.Topics = answers
 		}
 		done(res)
 	}, func(code int16) {

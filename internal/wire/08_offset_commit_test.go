@@ -21,6 +21,7 @@ func TestOffsetCommit(t *testing.T) {
 		other := b.commitTo("g", "none", version, 0, 1, nil)
 		null := b.commitTo("g", "u", version, 0, int64(200+version), nil)
 		req.Topics = append(req.Topics, other.Topics[0], null.Topics[0])
+		req.Topics[2].Partitions = append(req.Topics[2].Partitions, b.commitTo("g", "u", version, 1, 1, nil).Topics[0].Partitions[0])
 		res := ask[*kmsg.OffsetCommitResponse](c, req, version)
 		if len(res.Topics) != 3 {
 			t.Fatalf("%+v", res)
@@ -32,6 +33,9 @@ func TestOffsetCommit(t *testing.T) {
 		for i, want := range []*kerr.Error{nil, unknown, nil} {
 			p := res.Topics[i].Partitions[0]
 			mustCode(t, "commit", p.ErrorCode, want)
+			if i == 2 { // it has one partition
+				mustCode(t, "a partition that does not exist", res.Topics[i].Partitions[1].ErrorCode, kerr.UnknownTopicOrPartition)
+			}
 			if version < 10 && res.Topics[i].Topic != req.Topics[i].Topic || res.Topics[i].TopicID != req.Topics[i].TopicID && version >= 10 {
 				t.Errorf("answer %d is about %q %x", i, res.Topics[i].Topic, res.Topics[i].TopicID)
 			}
@@ -58,7 +62,8 @@ func TestOffsetCommitMetadataTooLarge(t *testing.T) {
 	t.Parallel()
 	b := newGroupBench(t)
 	c := b.dial()
-	long, longer := strings.Repeat("m", 4096), strings.Repeat("m", 4097)
+	// Java's length, whatever the name of the config says: this is 8 KiB of UTF-8.
+	long, longer := strings.Repeat("ü", 4096), strings.Repeat("ü", 4094)+"x😀"
 	req := b.commitTo("g", "t", 9, 0, 1, &long)
 	req.Topics[0].Partitions = append(req.Topics[0].Partitions, b.commitTo("g", "t", 9, 1, 1, &longer).Topics[0].Partitions...)
 	res := ask[*kmsg.OffsetCommitResponse](c, req, 9)

@@ -60,6 +60,11 @@ func (a *api) coordinator(r *Request, req *kmsg.FindCoordinatorRequest, key stri
 	default:
 		return fail(kerr.InvalidRequest.Code, "There is no such kind of coordinator in this version.")
 	}
+	// What Kafka says where there is nothing to say.
+	c.ErrorMessage = kmsg.StringPtr("")
+	if req.Version < 4 {
+		c.ErrorMessage = kmsg.StringPtr("NONE")
+	}
 	c.NodeID = a.node.id
 	c.Host, c.Port = r.Peer.Listener.Advertised()
 	return c

@@ -57,6 +57,7 @@ func TestJoinGroupStatic(t *testing.T) {
 		t.Errorf("%+v after %+v", again, j)
 	}
 	s := kmsg.NewPtrSyncGroupRequest()
+	s.ProtocolType, s.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("range")
 	s.Group, s.MemberID, s.Generation, s.InstanceID = "g", again.MemberID, again.Generation, &id
 	if res := ask[*kmsg.SyncGroupResponse](c, s, 5); res.ErrorCode != 0 || string(res.MemberAssignment) != "all" {
 		t.Errorf("%+v", res)

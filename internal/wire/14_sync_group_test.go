@@ -28,18 +28,23 @@ func TestSyncGroup(t *testing.T) {
 
 		s := kmsg.NewPtrSyncGroupRequest()
 		s.Group, s.MemberID, s.Generation = group, f.MemberID, f.Generation
+		if version >= 5 {
+			mustCode(t, "without a protocol", ask[*kmsg.SyncGroupResponse](follow, s, version).ErrorCode, kerr.InconsistentGroupProtocol)
+			s.Protocol, s.ProtocolType = kmsg.StringPtr("range"), kmsg.StringPtr("consumer")
+		}
 		s.Generation--
 		mustCode(t, "the generation before", ask[*kmsg.SyncGroupResponse](follow, s, version).ErrorCode, kerr.IllegalGeneration)
 		s.Generation++
 		if version >= 5 {
 			s.Protocol = kmsg.StringPtr("sticky")
 			mustCode(t, "another protocol", ask[*kmsg.SyncGroupResponse](follow, s, version).ErrorCode, kerr.InconsistentGroupProtocol)
-			s.Protocol, s.ProtocolType = kmsg.StringPtr("range"), kmsg.StringPtr("consumer")
+			s.Protocol = kmsg.StringPtr("range")
 		}
 		s.SetVersion(version)
 		follow.send(7, s)
 		l := kmsg.NewPtrSyncGroupRequest()
 		l.Group, l.MemberID, l.Generation = group, j.MemberID, j.Generation
+		l.Protocol, l.ProtocolType = kmsg.StringPtr("range"), kmsg.StringPtr("consumer")
 		for _, m := range j.Members {
 			a := kmsg.NewSyncGroupRequestGroupAssignment()
 			a.MemberID, a.MemberAssignment = m.MemberID, []byte("for "+m.MemberID)

@@ -124,6 +124,7 @@ func member(c *client, group string, instance *string) *kmsg.JoinGroupResponse {
 	}
 	mustCode(c.t, "join", j.ErrorCode, nil)
 	s := kmsg.NewPtrSyncGroupRequest()
+	s.ProtocolType, s.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("range")
 	s.Group, s.MemberID, s.Generation, s.InstanceID = group, j.MemberID, j.Generation, instance
 	a := kmsg.NewSyncGroupRequestGroupAssignment()
 	a.MemberID, a.MemberAssignment = j.MemberID, []byte("all")

@@ -14,16 +14,13 @@ func (c *Coordinator) describe(e Describe) {
 	res := kmsg.NewDescribeGroupsResponseGroup()
 	res.Group = e.Group
 	g := c.groups[e.Group]
-	switch {
-	case e.Group == "":
-		res.ErrorCode = kerr.InvalidGroupID.Code
-	case g == nil:
+	if g == nil {
 		res.State = Dead.String()
 		if e.Version >= 6 {
 			res.ErrorCode = kerr.GroupIDNotFound.Code
 			res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
 		}
-	default:
+	} else {
 		res.State = g.state.String()
 		res.ProtocolType = g.protocolType
 		if g.state == Stable {

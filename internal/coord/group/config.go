@@ -15,8 +15,9 @@ type Config struct {
 	InitialRebalanceDelay time.Duration
 	// MaxSize is how many members a group may have. group.max.size.
 	MaxSize int
-	// OffsetMetadataMaxSize bounds the metadata string of a commit, in bytes.
-	// offset.metadata.max.bytes.
+	// OffsetMetadataMaxSize bounds the metadata string of a commit.
+	// offset.metadata.max.bytes, which counts UTF-16 units all the same, as Java
+	// does.
 	OffsetMetadataMaxSize int
 	// OffsetsRetention is how long offsets are kept: counted from when the group
 	// became empty, or from the commit for groups without members of their own

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -60,7 +61,7 @@ func (c *Coordinator) commit(e Commit) {
 	var stored []int
 	values := make([]offset, len(e.Offsets))
 	for i, o := range e.Offsets {
-		if len(o.Metadata) > c.cfg.OffsetMetadataMaxSize {
+		if javaLength(o.Metadata) > c.cfg.OffsetMetadataMaxSize {
 			codes[i] = kerr.OffsetMetadataTooLarge.Code
 			continue
 		}
@@ -77,6 +78,15 @@ func (c *Coordinator) commit(e Commit) {
 			g.setOffset(e.Offsets[i].Topic, e.Offsets[i].Partition, values[i])
 		}
 	}, func(err error) { fail(codeOf(err)) })
+}
+
+// javaLength is the length of a string in Java: its UTF-16 units.
+func javaLength(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(utf16.RuneLen(r), 1)
+	}
+	return n
 }
 
 // checkCommit says whether a commit may be taken.

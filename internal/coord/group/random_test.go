@@ -225,7 +225,7 @@ func (s *storm) client(a *actor) {
 		s.ask(func(t Token) Event { return Join{t, Client{"c", "/h"}, req} }, a, nil)
 	case 3, 4:
 		req := kmsg.NewPtrSyncGroupRequest()
-		req.Version, req.Group, req.MemberID, req.InstanceID, req.Generation = 5, a.group, a.member, a.instance, a.generation
+		req.Version, req.Group, req.MemberID, req.InstanceID, req.Generation = int16(s.r.IntN(5)), a.group, a.member, a.instance, a.generation
 		// Only while it is waited for does a leader's word count.
 		grp := s.c.groups[a.group]
 		counts := grp != nil && grp.state == CompletingRebalance && grp.generation == a.generation && grp.check(a.member, a.instance) == nil

@@ -205,8 +205,10 @@ func (w *world) sync(name string, c *client, a args) error {
 	req.MemberID = a.str("member", c.member)
 	req.InstanceID = c.instance
 	req.Generation = int32(a.num("gen", int(c.generation)))
-	req.ProtocolType = a.optional("type")
-	req.Protocol = a.optional("protocol")
+	if req.Version >= 5 {
+		req.ProtocolType = kmsg.StringPtr(a.str("type", "consumer"))
+		req.Protocol = kmsg.StringPtr(a.str("protocol", c.protocol))
+	}
 	for _, s := range a.list("assign") {
 		to, what, _ := strings.Cut(s, ":")
 		ga := kmsg.NewSyncGroupRequestGroupAssignment()

@@ -14,6 +14,9 @@ func (c *Coordinator) sync(e Sync) {
 	fail := func(err *kerr.Error) { c.reply(e.Token, syncError(req.Version, err)) }
 	g := c.groups[req.Group]
 	switch {
+	case req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil):
+		fail(kerr.InconsistentGroupProtocol) // KIP-559: they must be said
+		return
 	case req.Group == "":
 		fail(kerr.InvalidGroupID)
 		return
@@ -121,6 +124,6 @@ func syncError(version int16, err *kerr.Error) *kmsg.SyncGroupResponse {
 	return res
 }
 
-// differs says whether what a request says (v5+; nil: nothing) contradicts the
-// group.
+// differs says whether what a request says (nil: nothing, before v5) contradicts
+// the group.
 func differs(said *string, is string) bool { return said != nil && *said != is }
