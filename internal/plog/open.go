@@ -49,7 +49,7 @@ func Open(opt Options) (*Store, *Report, error) {
 	}
 	s.wal, err = wal.Open(wal.Options{
 		FS: opt.FS, Dir: s.walDir(), Salt: opt.Salt, Next: next, FileSize: opt.WALFileSize,
-		MaxFiles: opt.WALFiles, Relaxed: opt.Relaxed, Logger: opt.Logger,
+		MaxFiles: opt.WALFiles, Relaxed: opt.Relaxed, Logger: opt.Logger, Crowded: s.check.now,
 	})
 	if err != nil {
 		return nil, nil, err

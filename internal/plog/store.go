@@ -126,9 +126,6 @@ func (s *Store) Admit(ctx context.Context, n int) (release func(), err error) {
 	if n >= s.opt.DirectBytes {
 		n = 0 // goes to its segment, not through the write-ahead log
 	}
-	if s.wal.Crowded() {
-		s.check.now()
-	}
 	release, err = s.wal.WaitRoom(ctx, n)
 	if err != nil && ctx.Err() == nil {
 		err = storageError(err)

@@ -162,9 +162,11 @@ func (fs *files) wantsNext() bool {
 // end of a file when the next group does not fit there.
 func (fs *files) groupLimit() int { return int(min(chunkSize, fs.opt.FileSize/8)) }
 
-// capacity is how many bytes of groups surely fit into the files that exist.
-func (fs *files) capacity() int64 {
-	lost := int64(fs.groupLimit())
+// capacity is how many bytes of groups surely fit into the files that exist, when
+// none is larger than the group limit or the given size: up to one group's size
+// is lost at the end of each file.
+func (fs *files) capacity(largest int) int64 {
+	lost := int64(max(fs.groupLimit(), largest))
 	n := int64(len(fs.idle)) * (fs.opt.FileSize - lost)
 	if fs.cur != nil {
 		n += max(0, fs.opt.FileSize-fs.off-lost)

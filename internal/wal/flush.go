@@ -49,6 +49,9 @@ func (w *WAL) finish(groups []*group, err error) {
 	}
 	w.flushing = nil
 	w.queued -= diskSize(groups)
+	if w.open == nil && len(w.sealed) == 0 {
+		w.largest = 0
+	}
 	w.room.Broadcast()
 	w.mu.Unlock()
 	for _, g := range groups {

@@ -26,6 +26,9 @@ type Options struct {
 	MaxFiles int
 	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB.
 	MaxMemory int64
+	// Crowded (may be nil) is called when somebody begins to wait for room: it is
+	// time for a checkpoint. It must not block.
+	Crowded func()
 	// Relaxed leaves out the syncs: for tests of things above, never for data.
 	Relaxed bool
 	Logger  *slog.Logger
@@ -64,6 +67,7 @@ type WAL struct {
 	flushing []*group // with the flusher
 	queued   int64    // bytes that wait for the flusher, as they will lie on disk
 	reserved int64    // bytes that WaitRoom has promised
+	largest  int      // the largest unit that waits for the flusher
 	next     Pos
 	err      error
 	full     bool
@@ -133,12 +137,14 @@ func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, 
 	if w.closed {
 		return 0, ErrClosed
 	}
-	if w.files.capacity()-w.queued < int64(align(need+groupHeaderSize, blockSize)) {
+	size := align(need+groupHeaderSize, blockSize)
+	if w.files.capacity(max(w.largest, size))-w.queued < int64(size) {
 		// The flusher must never stand before full files: a checkpoint, which
 		// would free them, waits for the flusher.
 		w.makeAhead()
 		return 0, ErrFull
 	}
+	w.largest = max(w.largest, size)
 	g := w.groupFor(need)
 	for _, f := range frames {
 		size, data := f.put(w.cur.buf[w.curOff:])
@@ -215,6 +221,9 @@ func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
 				return nil, context.Cause(ctx)
 			}
 			w.makeAhead()
+			if w.opt.Crowded != nil {
+				w.opt.Crowded()
+			}
 			w.room.Wait()
 		}
 	}
@@ -235,14 +244,7 @@ func (w *WAL) hasRoom(size int64) bool {
 	if w.queued > maxQueued || w.Memory() > w.opt.MaxMemory {
 		return false
 	}
-	return w.files.capacity()-w.queued-w.reserved-size >= w.opt.FileSize/4
-}
-
-// Crowded reports whether WaitRoom would block now: time for a checkpoint.
-func (w *WAL) Crowded() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.hasRoom(blockSize)
+	return w.files.capacity(w.largest)-w.queued-w.reserved-size >= w.opt.FileSize/4
 }
 
 func (w *WAL) roomErr() error {
