@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -196,8 +195,8 @@ func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
 // write sends the answers in the order of the requests and returns why it
 // stopped early; nil when everything was sent.
 func (c *conn) write() error {
-	var buf []byte // what is ready and not sent; of the server's pool
-	defer func() { c.srv.recycle(buf) }()
+	var out outgoing
+	defer func() { c.srv.recycle(out.buf) }()
 	for {
 		s := c.q.first()
 		if s == nil {
@@ -212,51 +211,40 @@ func (c *conn) write() error {
 		}
 		if err != nil {
 			// What was answered before still goes out.
-			c.send(buf)
+			c.send(&out)
 			return c.giveUp(&requestError{s.header, err})
 		}
 		if s.reply.resp != nil {
-			if buf == nil {
-				buf = c.srv.buffer()
+			if out.buf == nil {
+				out.buf = c.srv.buffer()
 			}
-			buf = appendReply(slices.Grow(buf, sizeHint(s.reply.resp)), s.correlationID, s.reply.resp)
+			out.add(s.correlationID, s.reply.resp)
 		}
 		held, more := c.q.pop()
 		c.srv.memory.hold(-held)
-		if !more || len(buf) >= writeAhead {
-			err = c.send(buf)
-			c.srv.recycle(buf)
-			buf = nil
-		}
-		if err != nil {
-			return c.giveUp(err)
+		if !more || out.size() >= writeAhead {
+			if err := c.send(&out); err != nil {
+				return c.giveUp(err)
+			}
 		}
 	}
 }
 
-// sizeHint is about how long an answer is when it is encoded: exact where that
-// spares copying much, 0 where it does not matter.
-func sizeHint(resp kmsg.Response) int {
-	f, ok := resp.(*kmsg.FetchResponse)
-	if !ok {
-		return 0
-	}
-	n := 64
-	for i := range f.Topics {
-		n += 64 + len(f.Topics[i].Topic)
-		for j := range f.Topics[i].Partitions {
-			n += 64 + len(f.Topics[i].Partitions[j].RecordBatches)
-		}
-	}
-	return n
-}
-
-func (c *conn) send(b []byte) error {
-	if len(b) == 0 {
+// send writes what is ready, in one system call where it can, and gives the
+// buffer back.
+func (c *conn) send(out *outgoing) error {
+	if out.size() == 0 {
 		return nil
 	}
 	c.nc.SetWriteDeadline(c.idleDeadline())
-	_, err := c.nc.Write(b)
+	var err error
+	if len(out.splices) == 0 {
+		_, err = c.nc.Write(out.buf)
+	} else {
+		_, err = out.pieces().WriteTo(c.nc)
+	}
+	c.srv.recycle(out.buf)
+	out.reset()
 	return err
 }
 
