@@ -22,6 +22,9 @@ const (
 	// still be amended, and of ids of rows that are done.
 	maxKept = 20_000
 	maxDone = 100_000
+	// settleTimeout bounds how long a rebalance waits for decided rows to be
+	// written. What is not is read again by the next owner.
+	settleTimeout = 10 * time.Second
 )
 
 // joiner is the shell of a join: it holds the messages that machines (one per
@@ -41,6 +44,9 @@ type joiner struct {
 	mu       sync.Mutex
 	parts    map[int32]*joinPartition
 	assigned map[string]map[int32]bool // by topic
+	// revocations counts them, so that a state that was being read meanwhile is not
+	// taken for that of a partition that came back.
+	revocations int
 	// rejected holds, for messages that are on their way to the dead letters
 	// because their row lacks a required branch, what is to be written with them.
 	rejected map[*worker.Message][]*kgo.Record
@@ -74,14 +80,10 @@ func newJoiner(p *pipeline.Pipeline, s *pipeline.Step, state *rowState, log *slo
 // topics are assigned by range, which gives one member the partitions of equal
 // number of all of them.
 func (j *joiner) workerConfig() worker.Config {
-	topics := append(j.s.Inputs(), j.p.Redrive(j.s))
-	if j.s.Join.By == nil {
-		topics = append(topics, j.p.Outcomes())
-	}
 	return worker.Config{
 		Group:       j.p.Group(j.s),
 		ClientOpts:  []kgo.Opt{kgo.Balancers(kgo.RangeBalancer())},
-		Topics:      topics,
+		Topics:      j.topics(),
 		Start:       start(j.s.Start),
 		Order:       worker.OrderNone, // the machine does not mind; one call at a time keeps partitions in order
 		Handler:     worker.HandlerFunc(j.handle),
@@ -91,6 +93,15 @@ func (j *joiner) workerConfig() worker.Config {
 		OnAssigned:  j.onAssigned,
 		OnRevoked:   j.onRevoked,
 	}
+}
+
+// topics are all that the join reads.
+func (j *joiner) topics() []string {
+	topics := append(j.s.Inputs(), j.p.Redrive(j.s))
+	if j.s.Join.By == nil {
+		topics = append(topics, j.p.Outcomes())
+	}
+	return topics
 }
 
 func (j *joiner) machineConfig() join.Config {
@@ -155,6 +166,7 @@ func (j *joiner) open(ctx context.Context, partition int32) error {
 	j.mu.Lock()
 	known := j.parts[partition] != nil
 	err := j.coAssigned(partition)
+	before := j.revocations
 	j.mu.Unlock()
 	if known || err != nil {
 		return err
@@ -166,7 +178,7 @@ func (j *joiner) open(ctx context.Context, partition int32) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.parts[partition] == nil {
+	if j.parts[partition] == nil && j.revocations == before {
 		j.parts[partition] = p
 	}
 	return nil
@@ -174,7 +186,7 @@ func (j *joiner) open(ctx context.Context, partition int32) error {
 
 // coAssigned checks that this member has the partition of every topic.
 func (j *joiner) coAssigned(partition int32) error {
-	for topic := range j.branches {
+	for _, topic := range j.topics() {
 		if !j.assigned[topic][partition] {
 			return worker.NewError(worker.Fatal, fmt.Errorf(
 				"partition %d of %s is not assigned to this member of group %s, which has other topics' partition %d: rows would never be whole; every member must read the same topics and use the range assignor",
@@ -279,17 +291,22 @@ func (j *joiner) onAssigned(m map[string][]int32) {
 // onRevoked lets what is decided be written and forgets the rest: whoever gets
 // the partitions reads it again.
 func (j *joiner) onRevoked(m map[string][]int32, lost bool) {
+	deadline := time.Now().Add(settleTimeout)
+	timer := time.AfterFunc(settleTimeout, j.idle.Broadcast)
+	defer timer.Stop()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for !lost && (len(j.queue) > 0 || j.busy) {
+	for !lost && (len(j.queue) > 0 || j.busy) && time.Now().Before(deadline) {
 		j.idle.Wait()
 	}
+	j.revocations++
 	for topic, ps := range m {
 		for _, p := range ps {
 			delete(j.assigned[topic], p)
 			delete(j.parts, p)
 		}
 	}
+	j.queue = slices.DeleteFunc(j.queue, func(s settlement) bool { return j.parts[s.partition] == nil })
 	for m := range j.rejected {
 		if j.parts[m.Partition] == nil {
 			delete(j.rejected, m) // the worker will not dead-letter it any more

@@ -15,8 +15,9 @@ import (
 // settlement is one effect on its way out. They are carried out in the order of
 // the machines' decisions: a row that is amended must not be overtaken by itself.
 type settlement struct {
-	ms      []*worker.Message
-	outcome worker.Outcome
+	partition int32
+	ms        []*worker.Message
+	outcome   worker.Outcome
 	// reject dead-letters the parts among ms, with this error.
 	reject error
 	// state is written before anything else, if there is any.
@@ -26,7 +27,7 @@ type settlement struct {
 // perform turns effects into settlements. The caller holds j.mu.
 func (j *joiner) perform(partition int32, effects []join.Effect) {
 	for _, e := range effects {
-		s := settlement{ms: messages(e.Refs)}
+		s := settlement{partition: partition, ms: messages(e.Refs)}
 		if e.Keep {
 			s.state = j.state.record(j, partition, &e.Row)
 		}

@@ -23,6 +23,7 @@ type JoinStatus struct {
 type joinMeter struct {
 	rows, drops *prometheus.CounterVec
 	withheld    countedCounter
+	open, kept  *prometheus.Desc
 	status      JoinStatus
 }
 
@@ -42,6 +43,8 @@ func newJoinMeter(pipeline, step string) *joinMeter {
 			Help: "Parts that went into no row, by reason: repeat, late, unmatched, sent; and kept rows that were forgotten.", ConstLabels: labels}, []string{"reason"}),
 		withheld: countedCounter{Counter: prometheus.NewCounter(prometheus.CounterOpts{Name: "leat_join_withheld_total",
 			Help: "Rows that did not come out because a required branch is missing.", ConstLabels: labels})},
+		open:   prometheus.NewDesc("leat_join_open_rows", "Rows that wait for parts.", nil, labels),
+		kept:   prometheus.NewDesc("leat_join_kept_rows", "Rows that came out without some parts, or were withheld, and can be amended.", nil, labels),
 		status: JoinStatus{Rows: map[string]uint64{}, Dropped: map[string]uint64{}},
 	}
 }
@@ -66,17 +69,23 @@ func (m *joinMeter) dropped(reason string) {
 	m.status.Dropped[reason]++
 }
 
-// Describe and Collect implement prometheus.Collector.
-func (m *joinMeter) Describe(ch chan<- *prometheus.Desc) {
-	m.rows.Describe(ch)
-	m.drops.Describe(ch)
-	m.withheld.Describe(ch)
+// Describe implements prometheus.Collector.
+func (j *joiner) Describe(ch chan<- *prometheus.Desc) {
+	j.meter.rows.Describe(ch)
+	j.meter.drops.Describe(ch)
+	j.meter.withheld.Describe(ch)
+	ch <- j.meter.open
+	ch <- j.meter.kept
 }
 
-func (m *joinMeter) Collect(ch chan<- prometheus.Metric) {
-	m.rows.Collect(ch)
-	m.drops.Collect(ch)
-	m.withheld.Collect(ch)
+// Collect implements prometheus.Collector.
+func (j *joiner) Collect(ch chan<- prometheus.Metric) {
+	j.meter.rows.Collect(ch)
+	j.meter.drops.Collect(ch)
+	j.meter.withheld.Collect(ch)
+	s := j.snapshot()
+	ch <- prometheus.MustNewConstMetric(j.meter.open, prometheus.GaugeValue, float64(s.Open))
+	ch <- prometheus.MustNewConstMetric(j.meter.kept, prometheus.GaugeValue, float64(s.Kept))
 }
 
 // snapshot is the join's status now.

@@ -64,7 +64,7 @@ func (f *Flow) Collectors() []prometheus.Collector {
 	for _, r := range f.steps {
 		out = append(out, r.worker.Collector())
 		if r.joiner != nil {
-			out = append(out, r.joiner.meter)
+			out = append(out, r.joiner)
 		}
 	}
 	return out
