@@ -45,6 +45,7 @@ func (m *Machine) Read(branch string, next int64) { m.read[branch] = max(m.read[
 // read back from where rows come out, others from the state; of one key the
 // last one counts.
 func (m *Machine) Restore(r Row, confirmed bool) {
+	r = r.copy()
 	r.confirmed = confirmed
 	m.kept.remove(r.Key + "\x00" + r.ID)
 	if len(r.Missing) > 0 {
