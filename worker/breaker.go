@@ -8,13 +8,13 @@ import "time"
 //
 //  1. A record whose failure stands alone is a suspect while nobody else has passed
 //     since it first failed.
-//  2. Two suspects at once: everything fails, the breaker opens. No attempt is used
-//     up while it is open; one record at a time is tried until one passes.
+//  2. Two suspects at once, or one whose attempts are used up: everything fails, the
+//     breaker opens. No attempt is used up while it is open; one record at a time
+//     is tried until one passes.
 //  3. A record that others have overtaken (they passed since it first failed) is
 //     guilty: its failures count, and the last attempt ends in the dead-letter topic.
-//  4. A lone suspect's failures count, too. When they are used up and nobody has
-//     passed since, a success shortly before speaks against the record; without one
-//     the breaker opens.
+//  4. When all that waits has been tried often enough, the witness is asked: the last
+//     record that passed, again. If it passes still, the others are guilty.
 type breaker struct {
 	retry Retry
 
@@ -28,17 +28,14 @@ type breaker struct {
 
 	tick     uint64 // counts what is told below, so that "since" needs no clock
 	passed   uint64 // tick of the latest success
-	passedAt time.Time
 	suspects map[*Message]struct{}
+	witness  *Message // of the latest success
+	heard    bool     // the witness was the latest probe
 }
 
 // suspectsToOpen is how many different records must fail on their own, with no
 // success in between, for the failure to be everybody's.
 const suspectsToOpen = 2
-
-// passedLately is how old a success before a record's first failure may be and
-// still show that the backend answers others.
-const passedLately = time.Minute
 
 // verdict is what becomes of a record that failed on its own.
 type verdict int
@@ -49,10 +46,14 @@ const (
 	deadLetter                    // attempts used up
 )
 
-// pass tells that the backend has processed some record.
-func (b *breaker) pass(now time.Time) {
+// pass tells that the backend has processed some record; m, if not nil, can stand
+// as a witness.
+func (b *breaker) pass(m *Message) {
 	b.tick++
-	b.passed, b.passedAt = b.tick, now
+	b.passed = b.tick
+	if m != nil {
+		b.witness = m
+	}
 	clear(b.suspects)
 	b.open, b.probes, b.err = false, 0, nil
 }
@@ -91,7 +92,7 @@ func (b *breaker) failAlone(m *Message, err error, strict bool, now time.Time) v
 			b.trip(PauseFailing, err, b.backoff(0), now)
 			return waitOut
 		}
-		if !strict && m.attempts+1 >= b.retry.Attempts && !b.passedBefore(m) {
+		if !strict && m.attempts+1 >= b.retry.Attempts {
 			b.trip(PauseFailing, err, b.backoff(m.attempts), now)
 			return waitOut
 		}
@@ -104,8 +105,12 @@ func (b *breaker) failAlone(m *Message, err error, strict bool, now time.Time) v
 	return tryAgain
 }
 
-func (b *breaker) passedBefore(m *Message) bool {
-	return b.passed > 0 && m.firstFailAt.Sub(b.passedAt) <= passedLately
+// askWitness tells whether the next probe is to go to the witness instead of m, the
+// waiting record that was tried least: m was tried as often as a guilty one would
+// be, and it is the witness's turn.
+func (b *breaker) askWitness(m *Message) bool {
+	b.heard = !b.heard && b.reason == PauseFailing && b.witness != nil && m.attempts+m.probes > b.retry.Attempts
+	return b.heard
 }
 
 // outage tells of a failure that every record would meet.

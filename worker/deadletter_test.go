@@ -22,7 +22,7 @@ func header(r *kgo.Record, name string) string {
 // those it had, in the partition with its source's number.
 func TestDeadLetterKeepsTheRecordWhole(t *testing.T) {
 	inBubble(t, 4, []string{"in", "out"}, func(t *testing.T, b *bench) {
-		if err := b.cluster.CreateTopic("dlq", 3, nil); err != nil {
+		if err := b.cluster.CreateTopic("dlq", 2, nil); err != nil {
 			t.Fatal(err)
 		}
 		stamp := time.Date(2020, 2, 3, 4, 5, 6, 789e6, time.UTC)
@@ -55,7 +55,7 @@ func TestDeadLetterKeepsTheRecordWhole(t *testing.T) {
 			t.Fatalf("%d dead letters", len(dead))
 		}
 		d := dead[0]
-		if d.Partition != 3%3 || string(d.Key) != "k" || !bytes.Equal(d.Value, value) || !d.Timestamp.Equal(stamp) {
+		if d.Partition != 3%2 || string(d.Key) != "k" || !bytes.Equal(d.Value, value) || !d.Timestamp.Equal(stamp) {
 			t.Errorf("the dead letter is %d %q %q %v", d.Partition, d.Key, d.Value, d.Timestamp)
 		}
 		var hs []string
@@ -150,6 +150,36 @@ func TestOversize(t *testing.T) {
 			default:
 				t.Errorf("a dead letter of %d bytes: the payload was cut", len(d.Value))
 			}
+		}
+	})
+}
+
+// The stack of a panic is kept where there is room, and is the first to be cut.
+func TestPanicStack(t *testing.T) {
+	inBubble(t, 1, []string{"in", "dlq", "out"}, func(t *testing.T, b *bench) {
+		b.put(&kgo.Record{Topic: "in", Value: []byte("fine")}, &kgo.Record{Topic: "in", Value: []byte("small")},
+			&kgo.Record{Topic: "in", Value: bytes.Repeat([]byte("x"), 999_000)})
+		r := b.start(Config{Retry: quick, DeadLetter: DeadLetter{Topic: "dlq"}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
+			if !has(ms, "fine") {
+				panic(strings.Repeat("no ", 20_000))
+			}
+			return echo(ms), nil
+		})})
+		b.until("both guilty ones are given up", func() bool { return b.committed("g") == 3 })
+		if err := r.stopped(); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range b.all("dlq") {
+			stack, message := header(d, HeaderDLQStacktrace), header(d, HeaderDLQMessage)
+			if !strings.HasPrefix(message, "the handler panicked: no no ") {
+				t.Errorf("the message is %.40q", message)
+			}
+			if small := len(d.Value) == 5; small != strings.Contains(stack, "TestPanicStack") {
+				t.Errorf("a value of %d bytes with a stack of %d", len(d.Value), len(stack))
+			}
+		}
+		if n := b.count("dlq"); n != 2 {
+			t.Errorf("%d dead letters", n)
 		}
 	})
 }

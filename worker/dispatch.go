@@ -48,6 +48,13 @@ func (w *Worker) startCalls(now time.Time) (next time.Time) {
 				return time.Time{} // the next record that comes is the probe
 			}
 			w.breaker.probing = true
+			if w.breaker.askWitness(m) {
+				w.queue.putBack(m, m.due, now)
+				w.running++
+				witness := w.breaker.witness
+				w.calls.Go(func() { w.callWitness(witness) })
+				continue
+			}
 			batch = []*Message{m}
 		} else if batch, next = w.queue.take(now, w.cfg.Batch.Max, w.cfg.Batch.Wait); batch == nil {
 			return next
@@ -102,6 +109,32 @@ func (w *Worker) work1(batch []*Message, probe bool) {
 			w.settle(ms, outcomes, stalled)
 		}
 	}
+}
+
+// callWitness asks the backend once more with a record that it has processed
+// before. The answer counts, the outcome is thrown away.
+func (w *Worker) callWitness(m *Message) {
+	outcomes, err := w.call([]*Message{m})
+	w.mu.Lock()
+	now := time.Now()
+	if err == nil && outcomes[0].kind == outcomeFailed {
+		err = outcomes[0].err
+	}
+	switch {
+	case err == nil && outcomes[0].kind == outcomeDone, ClassOf(err) == Poison && stageOf(err) == "call":
+		w.pauseFor(func() { w.breaker.pass(nil) })
+	case err == nil:
+		// It is neither done nor failed this time: no answer to go by.
+		w.breaker.probeFailed(w.breaker.err, now)
+	case w.work.Err() == nil:
+		w.meter.failure(err, now)
+		w.breaker.probeFailed(err, now)
+	}
+	w.running--
+	w.breaker.probing = false
+	w.changed.Broadcast()
+	w.mu.Unlock()
+	w.kick()
 }
 
 // stillOurs puts back what must not be called now and returns the rest.

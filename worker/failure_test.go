@@ -89,22 +89,62 @@ func TestBatchThatFailsWholeIsSplit(t *testing.T) {
 	}
 }
 
-// A record that fails again and again while others pass is given up, also when it
-// comes alone at the end of the stream.
-func TestLoneGuiltyRecordAtTheEndIsDeadLettered(t *testing.T) {
+// Records that fail again and again while others pass are given up, also when they
+// come alone, one after the other, at the end of the stream.
+func TestGuiltyRecordsAtTheEndAreDeadLettered(t *testing.T) {
+	for guilty := 1; guilty <= 4; guilty++ {
+		t.Run(fmt.Sprint(guilty), func(t *testing.T) {
+			inBubble(t, 1, []string{"in", "out", "dlq"}, func(t *testing.T, b *bench) {
+				r := b.start(Config{Concurrency: 2, Retry: quick, DeadLetter: DeadLetter{Topic: "dlq"}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
+					if string(ms[0].Value) >= fmt.Sprint(10-guilty) {
+						return nil, NewError(Retriable, errors.New("status 500"))
+					}
+					return echo(ms), nil
+				})})
+				for _, rec := range numbered("in", 10, 10, 1) {
+					b.put(rec)
+					<-time.After(time.Second)
+				}
+				b.until("everything is committed", func() bool { return b.committed("g") == 10 })
+				if err := r.stopped(); err != nil {
+					t.Fatal(err)
+				}
+				if out, dead := b.count("out"), b.count("dlq"); out != 10-guilty || dead != guilty {
+					t.Errorf("%d out, %d dead", out, dead)
+				}
+			})
+		})
+	}
+}
+
+// The same few records, but it is the backend that fails: whoever is asked, nobody
+// passes, so nothing is dead-lettered however long it takes.
+func TestFewRecordsDuringAnOutageAreKept(t *testing.T) {
 	inBubble(t, 1, []string{"in", "out", "dlq"}, func(t *testing.T, b *bench) {
+		var down atomic.Bool
 		r := b.start(Config{Retry: quick, DeadLetter: DeadLetter{Topic: "dlq"}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
-			if has(ms, "9") {
-				return nil, NewError(Retriable, errors.New("status 500"))
+			if down.Load() {
+				return nil, NewError(Retriable, errors.New("status 503"))
 			}
 			return echo(ms), nil
 		})})
-		b.put(numbered("in", 10, 10, 1)...)
-		b.until("everything is committed", func() bool { return b.committed("g") == 10 })
+		rs := numbered("in", 3, 3, 1)
+		b.put(rs[0])
+		b.until("the first is committed", func() bool { return b.committed("g") == 1 })
+		down.Store(true)
+		b.put(rs[1])
+		<-time.After(10 * time.Minute)
+		b.put(rs[2])
+		<-time.After(10 * time.Minute)
+		if s := r.Status(); s.State != StatePaused || s.DeadLetters != 0 {
+			t.Errorf("after twenty minutes: %+v", s)
+		}
+		down.Store(false)
+		b.until("everything is committed", func() bool { return b.committed("g") == 3 })
 		if err := r.stopped(); err != nil {
 			t.Fatal(err)
 		}
-		if out, dead := b.count("out"), b.count("dlq"); out != 9 || dead != 1 {
+		if out, dead := b.count("out"), b.count("dlq"); out != 3 || dead != 0 {
 			t.Errorf("%d out, %d dead", out, dead)
 		}
 	})

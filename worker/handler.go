@@ -15,8 +15,10 @@ type Handler interface {
 	// when ctx ends. A panic counts as an error of the whole call.
 	//
 	// A batch that fails as a whole with Retriable or Poison is split until the
-	// guilty records stand alone, so a record may be handed over several times:
-	// work that must not be done twice needs Message.IdempotencyKey.
+	// guilty records stand alone, so a record may be handed over several times;
+	// once more, too, after it is done, when nothing else can tell whether the
+	// backend or the records are at fault (the outcome is then thrown away). Work
+	// that must not be done twice needs Message.IdempotencyKey.
 	Handle(ctx context.Context, batch []*Message) ([]Outcome, error)
 }
 

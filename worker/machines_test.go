@@ -210,13 +210,13 @@ func TestBreakerRule(t *testing.T) {
 	t.Run("others passed since: guilty", func(t *testing.T) {
 		b, x := fresh(), m()
 		expect(t, b, x, t0, tryAgain, false)
-		b.pass(t0)
+		b.pass(nil)
 		expect(t, b, x, t0, tryAgain, false)
 		expect(t, b, x, t0, deadLetter, false)
 	})
 	t.Run("two fail and nobody passes: outage, no attempts used", func(t *testing.T) {
 		b, x, y := fresh(), m(), m()
-		b.pass(t0)
+		b.pass(nil)
 		expect(t, b, x, t0, tryAgain, false)
 		expect(t, b, y, t0, waitOut, true)
 		for range 50 {
@@ -226,30 +226,47 @@ func TestBreakerRule(t *testing.T) {
 		if x.attempts != 1 || y.attempts != 0 {
 			t.Errorf("attempts used: %d, %d", x.attempts, y.attempts)
 		}
-		b.pass(t0)
+		b.pass(nil)
 		if b.open {
 			t.Error("a success does not close it")
 		}
 	})
-	t.Run("alone, passed shortly before: guilty", func(t *testing.T) {
-		b, x := fresh(), m()
-		b.pass(t0)
-		expect(t, b, x, t0.Add(passedLately), tryAgain, false)
-		expect(t, b, x, t0.Add(time.Hour), tryAgain, false)
-		expect(t, b, x, t0.Add(time.Hour), deadLetter, false)
+	t.Run("alone: outage until the witness is asked", func(t *testing.T) {
+		b, x, w := fresh(), m(), m()
+		b.pass(w)
+		expect(t, b, x, t0, tryAgain, false)
+		expect(t, b, x, t0, tryAgain, false)
+		expect(t, b, x, t0, waitOut, true)
+		x.probes = 1
+		if b.askWitness(x) {
+			t.Error("the witness is asked before the record was tried often enough")
+		}
+		x.probes = 2
+		if !b.askWitness(x) || b.askWitness(x) || !b.askWitness(x) {
+			t.Error("the witness and the record are not asked in turn")
+		}
+		b.pass(nil)
+		expect(t, b, x, t0, deadLetter, false)
 	})
-	t.Run("alone, passed long before: outage", func(t *testing.T) {
+	t.Run("no witness, or another kind of pause: none is asked", func(t *testing.T) {
 		b, x := fresh(), m()
-		b.pass(t0)
-		late := t0.Add(passedLately + time.Second)
-		expect(t, b, x, late, tryAgain, false)
-		expect(t, b, x, late, tryAgain, false)
-		expect(t, b, x, late, waitOut, true)
+		x.probes = 50
+		b.failAlone(x, bad, false, t0)
+		b.failAlone(m(), bad, false, t0)
+		if !b.open || b.askWitness(x) {
+			t.Error("asked without a witness")
+		}
+		b = fresh()
+		b.pass(m())
+		b.outage(bad, t0)
+		if b.askWitness(x) {
+			t.Error("asked in an outage that is none of the records' doing")
+		}
 	})
 	t.Run("failed together, others of the batch passed: guilty", func(t *testing.T) {
 		b, x, y := fresh(), m(), m()
 		b.failTogether([]*Message{x, y, m()}, t0)
-		b.pass(t0)
+		b.pass(nil)
 		for range 2 {
 			expect(t, b, x, t0, tryAgain, false)
 			expect(t, b, y, t0, tryAgain, false)
@@ -259,7 +276,7 @@ func TestBreakerRule(t *testing.T) {
 	})
 	t.Run("strict: never given up", func(t *testing.T) {
 		b, x := fresh(), m()
-		b.pass(t0)
+		b.pass(nil)
 		for range 50 {
 			if v := b.failAlone(x, bad, true, t0); v != tryAgain || b.open {
 				t.Fatalf("verdict %d, open %v", v, b.open)

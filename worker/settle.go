@@ -61,10 +61,14 @@ func (w *Worker) tellBreakerOfPasses(ms []*Message, outcomes []Outcome, now time
 			// together with them shows that they stand alone.
 			for j, m := range ms {
 				if outcomes[j].kind == outcomeFailed && ClassOf(outcomes[j].err) == Retriable {
-					w.breaker.noteFirst(m, now)
+					w.breaker.failTogether([]*Message{m}, now)
 				}
 			}
-			w.pauseFor(func() { w.breaker.pass(now) })
+			var witness *Message
+			if o.kind == outcomeDone {
+				witness = ms[i]
+			}
+			w.pauseFor(func() { w.breaker.pass(witness) })
 			return
 		}
 	}
