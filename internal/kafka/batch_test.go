@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 var codecs = []Codec{CodecNone, CodecGzip, CodecSnappy, CodecLZ4, CodecZstd}
@@ -302,6 +304,45 @@ func TestSnappyOfJava(t *testing.T) {
 	}
 	if _, err := decompress(nil, CodecSnappy, src[:len(src)-3], openLimit); !errors.Is(err, ErrBatchInvalid) {
 		t.Error(err)
+	}
+}
+
+// Java's producer streams its records into zstd, which so does not know their
+// size beforehand.
+func TestZstdWithoutContentSize(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, 130_000, 500_000, 5_000_000} {
+		want := bytes.Repeat([]byte("0123456789"), n/10+1)[:n]
+		var src bytes.Buffer
+		z, err := zstd.NewWriter(&src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rest := want; len(rest) > 0; {
+			m := min(len(rest), 7000)
+			if _, err := z.Write(rest[:m]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[m:]
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, limit := range []int{n, n + 1, 10*n + 1<<20} {
+			if got, err := decompress(nil, CodecZstd, src.Bytes(), int64(limit)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes of %d within %d: %v", len(got), n, limit, err)
+			}
+		}
+		if n > 0 {
+			if _, err := decompress(nil, CodecZstd, src.Bytes(), int64(n)-1); !errors.Is(err, ErrBatchExpands) {
+				t.Errorf("%d bytes within one less: %v", n, err)
+			}
+		}
+		if bad := bytes.Clone(src.Bytes()); len(bad) > 20 {
+			bad[len(bad)-1] ^= 0xff // of the checksum
+			if _, err := decompress(nil, CodecZstd, bad, int64(10*n+1<<20)); err == nil || errors.Is(err, ErrBatchExpands) {
+				t.Errorf("damaged: %v", err)
+			}
+		}
 	}
 }
 

@@ -177,10 +177,13 @@ var zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
+// zstdBlock is the most that one block of a frame opens to.
+const zstdBlock = 128 << 10
+
 func openZstd(dst, src []byte, limit int64) ([]byte, error) {
 	// Java's producer does not say how long the content is: then guess, and
 	// take four times as much when that was too little.
-	size := int64(max(4*len(src), cap(dst), 512))
+	size := int64(max(4*len(src), cap(dst), 4096))
 	var h zstd.Header
 	if err := h.Decode(src); err != nil {
 		return dst, err
@@ -197,12 +200,15 @@ func openZstd(dst, src []byte, limit int64) ([]byte, error) {
 			dst = make([]byte, 0, size)
 		}
 		out, err := zstdDecoder().DecodeAll(src, dst[:0:size])
-		switch {
-		case err == nil:
+		if err == nil {
 			return out, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		}
+		// The decoder has several errors for an end of the room. None of them is
+		// meant when there was room for another block.
+		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) && size-int64(len(out)) > zstdBlock {
 			return dst, err
-		case size >= limit:
+		}
+		if size >= limit {
 			return dst, expands(limit)
 		}
 		size *= 4

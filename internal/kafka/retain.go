@@ -31,7 +31,7 @@ func (b Batch) Retain(limit, horizon int64, keep func(r *Record) bool) (Batch, e
 			return nil, err
 		}
 	}
-	var kept []rawRecord
+	var kept []keptRecord
 	tombstones := false
 	maxTS := int64(noTimestamp)
 	var raw rawRecord
@@ -42,42 +42,47 @@ func (b Batch) Retain(limit, horizon int64, keep func(r *Record) bool) (Batch, e
 		if !keep(&r) {
 			continue
 		}
-		kept = append(kept, raw)
+		kept = append(kept, keptRecord{raw.encoded, r.Timestamp})
 		tombstones = tombstones || raw.key != nil && raw.value == nil
 		maxTS = max(maxTS, r.Timestamp)
 	}
 	if w.err != nil {
 		return nil, w.err
 	}
-	_, has := b.DeleteHorizon()
+	base, has := b.DeleteHorizon()
 	mark := tombstones && !has
 	switch {
 	case len(kept) == int(b.NumRecords()) && !mark:
 		return b, nil
 	case len(kept) == 0:
 		return b.emptied(), nil
+	case mark:
+		base = horizon
+	case !has:
+		base = kept[0].timestamp
 	}
 	out := make(Batch, BatchOverhead, BatchOverhead+len(body)+8)
 	copy(out, b[:BatchOverhead])
 	if mark {
 		binary.BigEndian.PutUint16(out[offAttributes:], uint16(b.Attributes()|attrDeleteHorizon))
-		binary.BigEndian.PutUint64(out[offFirstTimestamp:], uint64(horizon))
 	}
+	binary.BigEndian.PutUint64(out[offFirstTimestamp:], uint64(base))
 	if !b.LogAppendTime() {
 		binary.BigEndian.PutUint64(out[offMaxTimestamp:], uint64(maxTS))
 	}
 	binary.BigEndian.PutUint32(out[offNumRecords:], uint32(len(kept)))
 	records := make([]byte, 0, len(body))
-	for i := range kept {
-		if !mark {
-			records = append(records, kept[i].encoded...)
-			continue
-		}
-		records = appendRebased(records, &kept[i], b.FirstTimestamp()-horizon)
+	for _, r := range kept {
+		records = appendRebased(records, r.encoded, r.timestamp-base)
 	}
 	out = compress(out, b.Codec(), records)
 	out.seal()
 	return out, nil
+}
+
+type keptRecord struct {
+	encoded   []byte
+	timestamp int64
 }
 
 // emptied is the batch without its records, as Kafka writes it.
@@ -91,21 +96,15 @@ func (b Batch) emptied() Batch {
 	return out
 }
 
-// appendRebased writes the record with its timestamp delta moved by shift ms
-// and everything else as it was.
-func appendRebased(p []byte, r *rawRecord, shift int64) []byte {
-	_, at := varint(r.encoded)
-	body := r.encoded[at+1:] // behind the length and the attributes
-	rest := body[varintSize(body):]
-	delta := r.timestampDelta + shift
+// appendRebased writes an encoded record with another timestamp delta (ms) and
+// everything else as it was.
+func appendRebased(p, encoded []byte, delta int64) []byte {
+	_, at := varint(encoded)
+	attributes, body := encoded[at], encoded[at+1:]
+	_, n := varint(body)
+	rest := body[n:]
 	p = appendVarint(p, int64(1+varintLen(delta)+len(rest)))
-	p = append(p, r.encoded[at])
+	p = append(p, attributes)
 	p = appendVarint(p, delta)
 	return append(p, rest...)
-}
-
-// varintSize is the size of the varint at the start of p.
-func varintSize(p []byte) int {
-	_, n := varint(p)
-	return n
 }
