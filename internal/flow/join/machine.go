@@ -3,6 +3,7 @@ package join
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -11,10 +12,13 @@ import (
 type Machine struct {
 	cfg Config
 	// open rows by key, oldest first; by event there is at most one.
-	open  map[string][]*Row
-	kept  *memory[*Row]
-	done  *memory[[]string] // by key: the events of done rows
-	count int               // of open rows
+	open map[string][]*Row
+	kept *memory[*Row]
+	done *memory[[]string] // by key: the events of done rows
+	// restored rows are done, too. They are not forgotten for newer ones: their
+	// parts are about to come again.
+	restored *memory[[]string]
+	count    int // of open rows
 
 	read    map[string]int64     // by branch: the next offset
 	stream  map[string]time.Time // by branch: the latest event time
@@ -26,7 +30,7 @@ type Machine struct {
 func New(cfg Config) *Machine {
 	return &Machine{
 		cfg:  cfg,
-		open: map[string][]*Row{}, kept: newMemory[*Row](cfg.MaxKept), done: newMemory[[]string](cfg.MaxDone),
+		open: map[string][]*Row{}, kept: newMemory[*Row](cfg.MaxKept), done: newMemory[[]string](cfg.MaxDone), restored: newMemory[[]string](math.MaxInt),
 		read: map[string]int64{}, stream: map[string]time.Time{}, arrived: map[string]time.Time{},
 	}
 }
@@ -52,8 +56,7 @@ func (m *Machine) Restore(r Row, confirmed bool) {
 		m.kept.put(r.Key+"\x00"+r.ID, r.Key, &r)
 		return
 	}
-	m.done.grow()
-	m.remember(&r)
+	m.restored.put(r.Key+"\x00"+r.ID, r.Key, m.events(&r))
 }
 
 // Part takes a part in at the wall clock's now.
@@ -96,7 +99,7 @@ func (m *Machine) Announce(a Announcement, now time.Time) []Effect {
 	} else if kept := m.kept.of(a.Key); len(kept) > 0 {
 		m.amendReasons(kept[0], a)
 		return m.out()
-	} else if m.done.has(a.Key) || known {
+	} else if m.done.has(a.Key) || m.restored.has(a.Key) || known {
 		return m.out(Effect{Kind: Dropped, Refs: []Ref{a.Ref}, Reason: ReasonRepeat})
 	} else {
 		r = m.opened(a.Key, now)
@@ -147,7 +150,7 @@ func (m *Machine) repeated(p Part) bool {
 			return true
 		}
 	}
-	for _, events := range m.done.of(p.Key) {
+	for _, events := range append(m.done.of(p.Key), m.restored.of(p.Key)...) {
 		if m.cfg.ByEvent || slices.Contains(events, p.Event) {
 			return true
 		}

@@ -21,9 +21,6 @@ func newMemory[T any](max int) *memory[T] {
 
 func (m *memory[T]) len() int { return len(m.ids) }
 
-// grow makes room for one more without forgetting.
-func (m *memory[T]) grow() { m.max = max(m.max, m.len()+1) }
-
 // put remembers value in the place of what had the id. It returns what had to be
 // forgotten for it, if anything.
 func (m *memory[T]) put(id, key string, value T) (forgotten T, ok bool) {
