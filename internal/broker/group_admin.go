@@ -53,12 +53,21 @@ func (g *Groups) List(req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsRes
 	}
 }
 
-// Delete removes groups without members, and their offsets.
+// Delete removes groups without members, and their offsets. A group that is named
+// twice is deleted, and answered, once.
 func (g *Groups) Delete(req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
 	res := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
-	res.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
-	all := gather(len(req.Groups), func() { done(res) })
-	for i, id := range req.Groups {
+	var ids []string
+	named := make(map[string]bool)
+	for _, id := range req.Groups {
+		if !named[id] {
+			named[id] = true
+			ids = append(ids, id)
+		}
+	}
+	res.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(ids))
+	all := gather(len(ids), func() { done(res) })
+	for i, id := range ids {
 		set := func(code int16) {
 			res.Groups[i].Default()
 			res.Groups[i].Group, res.Groups[i].ErrorCode = id, code

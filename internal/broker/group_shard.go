@@ -30,7 +30,9 @@ type replyTo func(answer any)
 
 // newGroupShard rebuilds a machine from its log. It counts what it meets in n.
 func newGroupShard(g *Groups, t *catalog.Topic, partition int32, n *group.Replayed) *groupShard {
-	s := &groupShard{groups: g, partition: partition, machine: group.New(g.cfg)}
+	cfg := g.cfg
+	cfg.MaxWriteBytes = t.View.MaxMessageBytes
+	s := &groupShard{groups: g, partition: partition, machine: group.New(cfg)}
 	s.log = g.opt.Store.Log(plog.ID{Topic: t.ID, Partition: partition})
 	err := errNoLog
 	if s.log != nil {

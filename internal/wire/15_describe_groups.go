@@ -6,7 +6,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //
 // Behaviour:
 //   - A group that does not exist is Dead.
-//   - Metadata and assignments are shown of stable groups only.
+//   - The members' metadata is shown of stable groups only.
 //
 // Versions:
 //   - v3: authorized operations, which are not told: there is no authorization

@@ -21,7 +21,7 @@ func TestDeleteGroups(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		req := kmsg.NewPtrDeleteGroupsRequest()
-		req.Groups = []string{"busy", "g", "none"}
+		req.Groups = []string{"busy", "g", "none", "g"} // a name twice is answered once
 		res := ask[*kmsg.DeleteGroupsResponse](c, req, version)
 		if len(res.Groups) != 3 {
 			t.Fatalf("%+v", res)

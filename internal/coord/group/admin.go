@@ -30,10 +30,10 @@ func (c *Coordinator) describe(e Describe) {
 			dm := kmsg.NewDescribeGroupsResponseGroupMember()
 			dm.MemberID, dm.InstanceID = m.id, m.instance
 			dm.ClientID, dm.ClientHost = m.clientID, m.clientHost
-			// Between generations metadata and assignments do not belong together.
+			dm.MemberAssignment = m.assignment
+			// While the group rebalances there is no protocol that it could be of.
 			if g.state == Stable {
 				dm.ProtocolMetadata = m.metadata(g.protocol)
-				dm.MemberAssignment = m.assignment
 			}
 			res.Members = append(res.Members, dm)
 		}

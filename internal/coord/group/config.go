@@ -19,6 +19,9 @@ type Config struct {
 	// offset.metadata.max.bytes, which counts UTF-16 units all the same, as Java
 	// does.
 	OffsetMetadataMaxSize int
+	// MaxWriteBytes bounds what a commit or an assignment may add to the log; 0 is
+	// no bound. max.message.bytes of __consumer_offsets.
+	MaxWriteBytes int
 	// OffsetsRetention is how long offsets are kept: counted from when the group
 	// became empty, or from the commit for groups without members of their own
 	// and for topics that nobody in the group reads any more.

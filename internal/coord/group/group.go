@@ -43,6 +43,8 @@ type group struct {
 	members []*member          // in the order they came: the first is the next leader
 	byID    map[string]*member // the same
 	statics map[string]*member // by instance id: those of members that have one
+	// knownTo counts the members that know a protocol.
+	knownTo map[string]int
 	// pending are member ids that were given out with MEMBER_ID_REQUIRED and not
 	// used yet, with the time when they are forgotten.
 	pending map[string]time.Time
@@ -83,6 +85,7 @@ func newGroup(id string, now time.Time) *group {
 		stateSince: now,
 		byID:       make(map[string]*member),
 		statics:    make(map[string]*member),
+		knownTo:    make(map[string]int),
 		pending:    make(map[string]time.Time),
 		unsynced:   make(map[string]bool),
 		offsets:    make(map[string]map[int32]offset),
@@ -118,6 +121,7 @@ func (g *group) add(m *member) {
 	}
 	g.members = append(g.members, m)
 	g.byID[m.id] = m
+	g.count(m, 1)
 	if m.instance != nil {
 		g.statics[*m.instance] = m
 	}
@@ -131,6 +135,7 @@ func (g *group) add(m *member) {
 // before that.
 func (g *group) remove(ms []*member) {
 	for _, m := range ms {
+		g.count(m, -1)
 		delete(g.unsynced, m.id)
 		delete(g.byID, m.id)
 		if m.instance != nil {
@@ -196,31 +201,25 @@ func (g *group) supports(protocolType string, protocols []protocol) bool {
 	if g.protocolType != protocolType {
 		return false
 	}
-	return slices.ContainsFunc(protocols, func(p protocol) bool { return g.allKnow(p.name) })
+	return slices.ContainsFunc(protocols, func(p protocol) bool { return g.knownTo[p.name] == len(g.members) })
 }
 
-func (g *group) allKnow(protocol string) bool {
-	for _, m := range g.members {
-		if !m.knows(protocol) {
-			return false
+// count adds n for each protocol that a member knows.
+func (g *group) count(m *member, n int) {
+	for _, p := range m.protocols {
+		if g.knownTo[p.name] += n; g.knownTo[p.name] == 0 {
+			delete(g.knownTo, p.name)
 		}
 	}
-	return true
 }
 
 // selectProtocol lets every member vote for the first of its protocols that all
 // of them know. Most votes win; among equals, the choice of the older member.
 func (g *group) selectProtocol() string {
-	knownTo := make(map[string]int)
-	for _, m := range g.members {
-		for _, p := range m.protocols {
-			knownTo[p.name]++
-		}
-	}
 	votes := make(map[string]int)
 	for _, m := range g.members {
 		for _, p := range m.protocols {
-			if knownTo[p.name] == len(g.members) {
+			if g.knownTo[p.name] == len(g.members) {
 				votes[p.name]++
 				break
 			}

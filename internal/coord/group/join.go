@@ -117,7 +117,7 @@ func (c *Coordinator) replaceStatic(g *group, e Join, m *member, id string, prot
 		g.leader = id
 	}
 	c.note(g, "static member %s is now %s, it was %s", *m.instance, id, oldID)
-	c.updateMember(m, e, protocols)
+	c.updateMember(g, m, e, protocols)
 	m.clientID, m.clientHost = e.Client.ID, e.Client.Host
 	m.isNew = false
 	m.alive(c.now, m.session)
@@ -184,7 +184,7 @@ func (c *Coordinator) rejoin(g *group, e Join, protocols []protocol) {
 	reason := ""
 	switch {
 	case g.state == PreparingRebalance:
-		c.updateMember(m, e, protocols)
+		c.updateMember(g, m, e, protocols)
 		c.maybeCompleteJoin(g)
 		return
 	case g.state == Stable && g.leader == m.id:
@@ -197,7 +197,7 @@ func (c *Coordinator) rejoin(g *group, e Join, protocols []protocol) {
 		c.reply(e.Token, g.joinAnswer(req.Version, m))
 		return
 	}
-	c.updateMember(m, e, protocols)
+	c.updateMember(g, m, e, protocols)
 	c.rebalance(g, withReason(reason, req.Reason))
 }
 
@@ -212,7 +212,7 @@ func (c *Coordinator) addMember(g *group, e Join, id string, protocols []protoco
 		protocolType: req.ProtocolType,
 		isNew:        true,
 	}
-	c.updateMember(m, e, protocols)
+	c.updateMember(g, m, e, protocols)
 	g.add(m)
 	if g.state == PreparingRebalance && g.initial {
 		g.initialGrew = true
@@ -228,13 +228,19 @@ func (c *Coordinator) addMember(g *group, e Join, id string, protocols []protoco
 }
 
 // updateMember sets what a join says about the member and parks its request.
-func (c *Coordinator) updateMember(m *member, e Join, protocols []protocol) {
+func (c *Coordinator) updateMember(g *group, m *member, e Join, protocols []protocol) {
 	if w := m.joining; w != nil {
 		// It sent another join: the one before would never be answered.
 		c.reply(w.token, joinError(w.version, m.id, kerr.RebalanceInProgress))
 	}
 	m.session, m.rebalance = timeoutsOf(e.Req)
+	if g.byID[m.id] == m {
+		g.count(m, -1)
+	}
 	m.protocols = protocols
+	if g.byID[m.id] == m {
+		g.count(m, 1)
+	}
 	m.joining = &waiter{e.Token, e.Req.Version}
 }
 

@@ -47,9 +47,11 @@ type protocol struct {
 // a view of a network frame.
 func protocolsOf(req *kmsg.JoinGroupRequest) []protocol {
 	ps := make([]protocol, 0, len(req.Protocols))
+	named := make(map[string]bool, len(req.Protocols))
 	for _, p := range req.Protocols {
-		// A list with a name twice would count as two votes; the first stands.
-		if !slices.ContainsFunc(ps, func(o protocol) bool { return o.name == p.Name }) {
+		// A name twice would count as two members that know it; the first stands.
+		if !named[p.Name] {
+			named[p.Name] = true
 			ps = append(ps, protocol{p.Name, bytes.Clone(p.Metadata)})
 		}
 	}
@@ -71,15 +73,6 @@ func timeoutsOf(req *kmsg.JoinGroupRequest) (session, rebalance time.Duration) {
 		rebalance = session
 	}
 	return session, rebalance
-}
-
-func (m *member) knows(protocol string) bool {
-	for _, p := range m.protocols {
-		if p.name == protocol {
-			return true
-		}
-	}
-	return false
 }
 
 // metadata is what the member says of itself under a protocol, nil when it does

@@ -73,6 +73,10 @@ func (c *Coordinator) commit(e Commit) {
 		c.reply(e.Token, CommitAnswer{codes})
 		return
 	}
+	if c.tooLarge(records) {
+		fail(kerr.InvalidCommitOffsetSize.Code)
+		return
+	}
 	c.write(g, records, func() {
 		for _, i := range stored {
 			g.setOffset(e.Offsets[i].Topic, e.Offsets[i].Partition, values[i])

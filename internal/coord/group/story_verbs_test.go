@@ -62,6 +62,8 @@ func (w *world) config(a args) error {
 			w.cfg.MaxSize = a.num(k, 0)
 		case "metadata-max":
 			w.cfg.OffsetMetadataMaxSize = a.num(k, 0)
+		case "max-write":
+			w.cfg.MaxWriteBytes = a.num(k, 0)
 		case "retention":
 			w.cfg.OffsetsRetention = d
 		default:

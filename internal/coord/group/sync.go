@@ -66,7 +66,7 @@ func (c *Coordinator) assign(g *group, req *kmsg.SyncGroupRequest) {
 		assignments[a.MemberID] = bytes.Clone(a.MemberAssignment)
 	}
 	generation := g.generation
-	c.write(g, []Record{g.record(assignments)}, nil, func(err error) {
+	stored := func(err error) {
 		// Somebody may have joined or left while the disk was busy.
 		if g.state != CompletingRebalance || g.generation != generation {
 			return
@@ -85,7 +85,13 @@ func (c *Coordinator) assign(g *group, req *kmsg.SyncGroupRequest) {
 			m.assignment = assignments[m.id]
 			c.answerSync(g, m, 0)
 		}
-	})
+	}
+	records := []Record{g.record(assignments)}
+	if c.tooLarge(records) {
+		stored(kerr.MessageTooLarge)
+		return
+	}
+	c.write(g, records, nil, stored)
 }
 
 // answerSync answers a member's waiting sync, if there is one.

@@ -39,6 +39,16 @@ func (c *Coordinator) write(g *group, records []Record, apply func(), done func(
 	c.out.Writes = append(c.out.Writes, Write{id, records})
 }
 
+// tooLarge says whether records are more than a client may have written at once.
+func (c *Coordinator) tooLarge(records []Record) bool {
+	const overhead = 16 // of a record, about; the batch's own is counted once
+	n := 61
+	for _, r := range records {
+		n += len(r.Key) + len(r.Value) + overhead
+	}
+	return c.cfg.MaxWriteBytes > 0 && n > c.cfg.MaxWriteBytes
+}
+
 func (c *Coordinator) appended(e Appended) {
 	w := &c.writes
 	for i := range w.flying {
