@@ -96,7 +96,10 @@ func (c *conn) read() error {
 			return err
 		}
 		h, rest := parseHead(frame)
-		reply, err := c.dispatch(&h, rest)
+		var reply Reply
+		if panicked := guard(func() { reply, err = c.dispatch(&h, rest) }); panicked != nil {
+			err = panicked
+		}
 		if err != nil {
 			c.srv.memory.hold(-int64(len(frame)))
 			return &requestError{h, err}
@@ -188,8 +191,7 @@ func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
 		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
 		Principal: Anonymous, Peer: c.peer, Received: time.Now(), Ctx: c.ctx,
 	}
-	err = guard(func() { reply = handle(c.srv.api, r, req) })
-	return reply, err
+	return handle(c.srv.api, r, req), nil
 }
 
 // write sends the answers in the order of the requests and returns why it
@@ -209,16 +211,16 @@ func (c *conn) write() error {
 		case <-c.srv.hard.Done():
 			err = errStopped
 		}
+		if err == nil && s.reply.resp != nil {
+			if out.buf == nil {
+				out.buf = c.srv.buffer()
+			}
+			err = guard(func() { out.add(s.correlationID, s.reply.resp) })
+		}
 		if err != nil {
 			// What was answered before still goes out.
 			c.send(&out)
 			return c.giveUp(&requestError{s.header, err})
-		}
-		if s.reply.resp != nil {
-			if out.buf == nil {
-				out.buf = c.srv.buffer()
-			}
-			out.add(s.correlationID, s.reply.resp)
 		}
 		held, more := c.q.pop()
 		c.srv.memory.hold(-held)

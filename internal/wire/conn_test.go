@@ -292,16 +292,24 @@ func TestLargeFrame(t *testing.T) {
 	}
 }
 
+// unwritable is an answer that cannot be encoded.
+type unwritable struct{ kmsg.Response }
+
+func (unwritable) AppendTo([]byte) []byte { panic("oh no, encoding") }
+
 func TestPanicClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Config{}, heartbeats(func(r *Request, req *kmsg.HeartbeatRequest) Reply {
-		if req.Group == "background" {
+		switch req.Group {
+		case "background":
 			return r.run(func() kmsg.Response { panic("oh no, " + req.Group) })
+		case "encoding":
+			return answer(unwritable{req.ResponseKind()})
 		}
 		panic("oh no, " + req.Group)
 	}))
 	bystander := b.dial()
-	for _, how := range []string{"foreground", "background"} {
+	for _, how := range []string{"foreground", "background", "encoding"} {
 		c := b.dial()
 		c.send(1, heartbeat(how))
 		c.mustBeClosed()
