@@ -410,3 +410,22 @@ func TestUUIDText(t *testing.T) {
 		t.Error("five characters are no id")
 	}
 }
+
+func BenchmarkCheck(b *testing.B) {
+	recs := make([]Record, 1000)
+	for i := range recs {
+		recs[i] = Record{Timestamp: int64(i), Key: []byte("key-key-key"), Value: make([]byte, 100)}
+	}
+	for _, c := range codecs {
+		batch := Build(BatchSpec{Codec: c}, recs)
+		b.Run(c.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(batch)))
+			for range b.N {
+				if _, err := batch.Check(CheckOptions{Keys: true, Limit: openLimit}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

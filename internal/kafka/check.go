@@ -109,7 +109,7 @@ func (b Batch) checkHeader() error {
 
 func (b Batch) checkRecords(body []byte, o CheckOptions) (CheckResult, error) {
 	res := CheckResult{MaxTimestamp: noTimestamp, Opened: true}
-	var bad RecordsError
+	var bad *RecordsError
 	var raw rawRecord
 	w := walker{b: b, rest: body}
 	for w.next(&raw) {
@@ -120,17 +120,17 @@ func (b Batch) checkRecords(body []byte, o CheckOptions) (CheckResult, error) {
 		ts := b.timestamp(&raw)
 		res.MaxTimestamp = max(res.MaxTimestamp, ts)
 		if o.Keys && raw.key == nil {
-			bad.add(i, "a record without a key cannot go to a compacted topic", false)
+			bad = bad.add(i, "a record without a key cannot go to a compacted topic", false)
 		}
 		if !o.Times.holds(ts) {
-			bad.add(i, fmt.Sprintf("timestamp %d is not within %d and %d", ts, o.Times.Min, o.Times.Max), true)
+			bad = bad.add(i, fmt.Sprintf("timestamp %d is not within %d and %d", ts, o.Times.Min, o.Times.Max), true)
 		}
 	}
 	if w.err != nil {
 		return res, w.err
 	}
-	if bad.Total > 0 {
-		return res, &bad
+	if bad != nil {
+		return res, bad
 	}
 	return res, nil
 }
@@ -166,12 +166,17 @@ type RecordError struct {
 // maxRecordErrors keeps an answer from growing with the bad input.
 const maxRecordErrors = 100
 
-func (e *RecordsError) add(index int32, message string, timestamp bool) {
+// add notes a fault; the first one makes the error.
+func (e *RecordsError) add(index int32, message string, timestamp bool) *RecordsError {
+	if e == nil {
+		e = &RecordsError{}
+	}
 	e.Total++
 	e.Timestamp = e.Timestamp || timestamp
 	if len(e.Records) < maxRecordErrors {
 		e.Records = append(e.Records, RecordError{index, message})
 	}
+	return e
 }
 
 func (e *RecordsError) Error() string {
