@@ -625,8 +625,8 @@ func TestCompactAndDelete(t *testing.T) {
 	k.check()
 }
 
-// Random keys, tombstones, codecs, restarts, log starts and a key table that is
-// often too small, against a plain map.
+// Random keys, tombstones, codecs, restarts, crashes, log starts and a key table
+// that is often too small, against a plain map.
 func TestCompactAgainstAMap(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -654,9 +654,15 @@ func TestCompactAgainstAMap(t *testing.T) {
 					}
 					k.put(kvs...)
 				}
-				switch rng.IntN(8) {
+				switch rng.IntN(9) {
 				case 0:
 					k.reopenCleanly()
+				case 7:
+					// All was acknowledged: nothing may be missing.
+					disk := k.fs.(*vfs.Mem).Crash(vfs.KeepSome, rng.Uint64())
+					k.s.Abandon()
+					k.reopen(disk, cfg)
+					k.check()
 				case 1:
 					mustSubmit(t, k.s, SetStart(k.l, k.l.Start()+rng.Int64N(1+(k.l.End()-k.l.Start())/4)))
 				case 2, 3:
