@@ -123,6 +123,8 @@ func TestLoadRefusesWhatIsNewer(t *testing.T) {
 		{Key: []byte("topic/t"), Value: []byte(`{"v":2,"id":"","shape":"round"}`)},
 		{Key: []byte("topic/t"), Value: []byte(`{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAQ","partitions":1,"colour":"red"}`)},
 		{Key: []byte("topic/t"), Value: []byte(`not json`)},
+		{Key: []byte("topic/t"), Value: []byte(`{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAQ","partitions":-1}`)},
+		{Key: []byte("topic/a b"), Value: []byte(`{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAQ","partitions":1}`)},
 		{Key: []byte("topic/t"), Value: []byte(`{"v":1,"id":"short","partitions":1}`)},
 	} {
 		c := newCatalog(t, nil)

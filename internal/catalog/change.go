@@ -111,6 +111,9 @@ func decode(key, value []byte) (Change, error) {
 		if err != nil {
 			return Change{}, fmt.Errorf("%s: %w", k, err)
 		}
+		if err := CheckTopicName(name); err != nil || v.Partitions < 1 {
+			return Change{}, fmt.Errorf("%s: no topic can be called that, or have %d partitions", k, v.Partitions)
+		}
 		return PutTopic(name, id, v.Partitions, v.Configs), nil
 	}
 	if node, ok := strings.CutPrefix(k, brokerKey); ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -38,9 +39,20 @@ func readLength(r io.Reader, limit int) (int, error) {
 	case n < minFrame:
 		return 0, fmt.Errorf("%w: length %d, want at least %d", errFrameTooShort, n, minFrame)
 	case n > int64(limit):
-		return 0, fmt.Errorf("%w: length %d, socket.request.max.bytes is %d", errFrameTooLong, n, limit)
+		return 0, fmt.Errorf("%w: length %d, socket.request.max.bytes is %d%s", errFrameTooLong, n, limit, stranger(head))
 	}
 	return int(n), nil
+}
+
+// stranger guesses what the first bytes of another protocol are.
+func stranger(head [4]byte) string {
+	switch {
+	case head[0] == 0x16 && head[1] == 3:
+		return "; this looks like TLS, and the listener is plaintext: turn TLS off in the client"
+	case slices.Contains([]string{"GET ", "POST", "PUT ", "HEAD", "OPTI", "PRI "}, string(head[:])):
+		return "; this looks like HTTP, and the listener speaks the Kafka protocol"
+	}
+	return ""
 }
 
 // readFrame reads n bytes. Memory grows by four as it fills, from
