@@ -27,9 +27,10 @@
 //
 // # How it is built
 //
-// Four state machines without goroutines, sockets or clocks decide everything:
-// tracker (what may be committed), queue (which messages form the next batch),
-// breaker (whose fault is a failure) and meter (counts). The shell around them
-// is one polling goroutine, one dispatcher, one committer and one goroutine per
-// call in flight.
+// Three state machines without goroutines, sockets or clocks decide everything:
+// tracker (what may be committed), queue (which messages form the next batch) and
+// breaker (whose fault is a failure). The shell around them is one polling
+// goroutine, one dispatcher, one committer, one for settlements of held messages,
+// and one goroutine per call in flight. docs/decisions/worker-delivery.md has the
+// bounds.
 package worker

@@ -269,6 +269,34 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
+// A whole batch that is told to come back later is not taken apart: one call, then
+// a pause as long as asked for, then one record to ask with.
+func TestBatchToldToComeBackLaterIsNotSplit(t *testing.T) {
+	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+		b.put(numbered("in", 32, 32, 1)...)
+		var mu sync.Mutex
+		var at []time.Time
+		var sizes []int
+		r := b.start(Config{Batch: Batch{Max: 32}, Retry: quick, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			at, sizes = append(at, time.Now()), append(sizes, len(ms))
+			if len(at) == 1 {
+				return nil, &Error{Class: Retriable, Err: errors.New("status 429"), RetryAfter: 30 * time.Second}
+			}
+			return echo(ms), nil
+		})})
+		b.until("it pauses", func() bool { s := r.Status(); return s.Pause != nil && s.Pause.Reason == PauseRetryAfter })
+		b.until("everything is committed", func() bool { return b.committed("g") == 32 })
+		if err := r.stopped(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(sizes, []int{32, 1, 31}) || at[1].Sub(at[0]) != 30*time.Second {
+			t.Errorf("calls of %v records, the second after %v", sizes, at[1].Sub(at[0]))
+		}
+	})
+}
+
 // What cannot go on stops Run with a reason, and commits nothing that is not done.
 func TestRunStopsWithAReason(t *testing.T) {
 	fail := func(err error) HandlerFunc {

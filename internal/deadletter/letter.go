@@ -65,7 +65,8 @@ const (
 // ID returns the letter's topic/partition/offset.
 func (l *Letter) ID() string { return event.Position(l.Topic, l.Partition, l.Offset) }
 
-// Step name for routing and filters: <pipeline>.<step>, empty when not known.
+// stepName is the step for routing and filters, <pipeline>.<step>; empty when it is
+// not known.
 func (l *Letter) stepName() string {
 	if l.Pipeline == "" || l.Step == "" {
 		return ""
