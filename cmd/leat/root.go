@@ -72,6 +72,8 @@ Exit codes: 0 done, 1 failed (the command, or any one of its items), 2 called wr
 // commands lists every command; there is no other list.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.demoCommand(),
+		a.demoModel(),
 		a.devCommand(),
 		a.serveCommand(),
 		a.runCommand(),

@@ -43,6 +43,9 @@ type Colour string
 const (
 	Bold Colour = "1"
 	Red  Colour = "31"
+	// Green and Yellow tell what is well again from what is not.
+	Green  Colour = "32"
+	Yellow Colour = "33"
 )
 
 // Paint returns s coloured if terminal is true and the user did not refuse
