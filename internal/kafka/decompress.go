@@ -48,29 +48,41 @@ func decompress(dst []byte, c Codec, src []byte, limit int64) ([]byte, error) {
 
 func expands(limit int64) error { return fmt.Errorf("%w (%d)", ErrBatchExpands, limit) }
 
-var gzipReaders sync.Pool
-
-func openGzip(dst, src []byte, limit int64) ([]byte, error) {
-	z, _ := gzipReaders.Get().(*gzip.Reader)
-	if z == nil {
-		z = new(gzip.Reader)
-	}
-	defer gzipReaders.Put(z)
-	if err := z.Reset(bytes.NewReader(src)); err != nil {
-		return dst, err
-	}
-	return readBounded(dst, z, 3*len(src), limit)
+// Pooled readers keep their own view of the source, which is emptied after use:
+// an idle one must not pin a request.
+type gzipOpener struct {
+	src bytes.Reader
+	z   gzip.Reader
 }
 
-var lz4Readers = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+var gzipOpeners = sync.Pool{New: func() any { return new(gzipOpener) }}
+
+func openGzip(dst, src []byte, limit int64) ([]byte, error) {
+	o := gzipOpeners.Get().(*gzipOpener)
+	defer gzipOpeners.Put(o)
+	o.src.Reset(src)
+	defer o.src.Reset(nil)
+	if err := o.z.Reset(&o.src); err != nil {
+		return dst, err
+	}
+	return readBounded(dst, &o.z, 3*len(src), limit)
+}
+
+type lz4Opener struct {
+	src bytes.Reader
+	z   *lz4.Reader
+}
+
+var lz4Openers = sync.Pool{New: func() any { return &lz4Opener{z: lz4.NewReader(nil)} }}
 
 func openLZ4(dst, src []byte, limit int64) ([]byte, error) {
-	z := lz4Readers.Get().(*lz4.Reader)
-	z.Reset(bytes.NewReader(src))
-	dst, err := readBounded(dst, z, 3*len(src), limit)
+	o := lz4Openers.Get().(*lz4Opener)
+	o.src.Reset(src)
+	o.z.Reset(&o.src)
+	dst, err := readBounded(dst, o.z, 3*len(src), limit)
 	if err == nil || errors.Is(err, ErrBatchExpands) {
-		z.Reset(nil)
-		lz4Readers.Put(z) // one that failed inside may be in any state: dropped
+		o.src.Reset(nil)
+		lz4Openers.Put(o) // one that failed inside may be in any state: dropped
 	}
 	return dst, err
 }
