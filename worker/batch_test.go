@@ -24,7 +24,7 @@ func TestBatchesAreFullUnderBacklog(t *testing.T) {
 					if len(ms) > most {
 						t.Errorf("a batch of %d", len(ms))
 					}
-					time.Sleep(5*time.Millisecond + time.Duration(len(ms))*200*time.Microsecond)
+					<-time.After(5*time.Millisecond + time.Duration(len(ms))*200*time.Microsecond)
 					return echo(ms), nil
 				})})
 				b.until("everything is committed", func() bool { return b.committed("g") == n })

@@ -66,7 +66,7 @@ func TestKillRepeatsOnlyWhatWasInFlight(t *testing.T) {
 				handled[string(m.Value)]++
 			}
 			mu.Unlock()
-			time.Sleep(time.Duration(5+ms[0].Offset%7) * time.Millisecond)
+			<-time.After(time.Duration(5+ms[0].Offset%7) * time.Millisecond)
 			return echo(ms), nil
 		}
 		cfg := Config{Concurrency: 6, Batch: Batch{Max: 8}, MaxInFlight: bound, Handler: HandlerFunc(slow)}
@@ -210,7 +210,7 @@ func TestStopDrains(t *testing.T) {
 		called := make(chan struct{}, 100)
 		r := b.start(Config{Concurrency: 2, Batch: Batch{Max: 10}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
 			called <- struct{}{}
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 			return echo(ms), nil
 		})})
 		<-called

@@ -176,7 +176,7 @@ func TestBackendDownPausesTheWorker(t *testing.T) {
 					var probes []int
 					r := b.start(Config{Concurrency: 4, Batch: Batch{Max: batch}, Retry: quick, DeadLetter: DeadLetter{Topic: "dlq"},
 						Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
-							time.Sleep(10 * time.Millisecond)
+							<-time.After(10 * time.Millisecond)
 							if down.Load() {
 								mu.Lock()
 								probes = append(probes, len(ms))

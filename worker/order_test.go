@@ -40,7 +40,7 @@ func TestKeyOrderHoldsWhileKeysRunInParallel(t *testing.T) {
 				}
 				most = max(most, calls)
 				mu.Unlock()
-				time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+				<-time.After(time.Duration(rand.IntN(20)) * time.Millisecond)
 				mu.Lock()
 				defer mu.Unlock()
 				for k := range mine {
