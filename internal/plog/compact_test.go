@@ -180,6 +180,7 @@ func (k *keyed) check() {
 		k.t.Fatalf("a reader ends with\n%v\nwant\n%v", have, want)
 	}
 	k.checkIndexes()
+	k.checkReadAll(got)
 	cleaned := k.cleaned()
 	newest := map[string]int64{}
 	for off := range cleaned {
@@ -188,6 +189,41 @@ func (k *keyed) check() {
 	for off, r := range got {
 		if off < cleaned && newest[r.key] > off {
 			k.t.Fatalf("offset %d is superseded by %d, which is cleaned up to %d", off, newest[r.key], cleaned)
+		}
+	}
+}
+
+// checkReadAll compares what coordinators are rebuilt from, and what a reader
+// finds who begins anywhere, with what a reader from the start has found.
+func (k *keyed) checkReadAll(want map[int64]sentRecord) {
+	k.t.Helper()
+	all := 0
+	err := k.l.ReadAll(func(b kafka.Batch) error {
+		for r, err := range b.Records(1 << 20) {
+			if err != nil {
+				return err
+			}
+			if _, ok := want[r.Offset]; ok {
+				all++
+			} else if r.Offset >= k.l.Start() {
+				return fmt.Errorf("offset %d was not read", r.Offset)
+			}
+		}
+		return nil
+	})
+	if err != nil || all != len(want) {
+		k.t.Fatalf("ReadAll found %d records, a reader %d: %v", all, len(want), err)
+	}
+	offsets := slices.Sorted(maps.Keys(want))
+	for at := k.l.Start(); at < k.l.HighWatermark(); at += 7 {
+		i, _ := slices.BinarySearch(offsets, at)
+		buf, err := k.l.Read(at, 1, true)
+		if err != nil || len(buf) == 0 {
+			k.t.Fatalf("read at %d: %d bytes, %v", at, len(buf), err)
+		}
+		b := kafka.Batch(buf)
+		if b.NextOffset() <= at || i < len(offsets) && b.BaseOffset() > offsets[i] {
+			k.t.Fatalf("read at %d gives the batch %d to %d; the next record is %d", at, b.BaseOffset(), b.LastOffset(), offsets[i])
 		}
 	}
 }
