@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -106,4 +107,23 @@ func splitAddr(addr string) (host string, port int32, err error) {
 		return "", 0, errors.New("clients need a host and a port from 1 to 65535")
 	}
 	return host, int32(n), nil
+}
+
+// withListeners returns the configs with the listeners as they are, for those
+// who ask the broker.
+func withListeners(configs map[string]string, doors []*wire.Listener) map[string]string {
+	out := maps.Clone(configs)
+	if out == nil {
+		out = map[string]string{}
+	}
+	var at, told []string
+	for _, d := range doors {
+		host, port := d.Advertised()
+		at = append(at, d.Name+"://"+d.Net.Addr().String())
+		told = append(told, fmt.Sprintf("%s://%s", d.Name, net.JoinHostPort(host, strconv.Itoa(int(port)))))
+	}
+	if len(at) > 0 {
+		out["listeners"], out["advertised.listeners"] = strings.Join(at, ","), strings.Join(told, ",")
+	}
+	return out
 }

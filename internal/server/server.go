@@ -76,6 +76,7 @@ func Start(_ context.Context, cfg Config) (_ *Server, err error) {
 			}
 		}
 	}()
+	cfg.Configs = withListeners(cfg.Configs, s.doors)
 	nodeID, err := nodeID(cfg.Configs)
 	if err != nil {
 		return nil, err
