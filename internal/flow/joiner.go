@@ -89,9 +89,10 @@ func (j *joiner) workerConfig() worker.Config {
 		Handler:     worker.HandlerFunc(j.handle),
 		Batch:       worker.Batch{Max: 512},
 		Concurrency: 1,
-		DeadLetter:  worker.DeadLetter{Topic: j.s.DLQ, Pipeline: j.p.Name, Step: j.s.Name, Announce: j.announce},
-		OnAssigned:  j.onAssigned,
-		OnRevoked:   j.onRevoked,
+		MaxInFlight: joinWindow(j.p, j.s), MaxInFlightBytes: joinWindowBytes,
+		DeadLetter: worker.DeadLetter{Topic: j.s.DLQ, Pipeline: j.p.Name, Step: j.s.Name, Announce: j.announce},
+		OnAssigned: j.onAssigned,
+		OnRevoked:  j.onRevoked,
 	}
 }
 

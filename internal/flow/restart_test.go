@@ -10,6 +10,7 @@ import (
 
 	"github.com/leatdev/leat/event"
 	"github.com/leatdev/leat/pipeline"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // slow makes every model take its time, so that a kill finds work in flight.
@@ -143,6 +144,32 @@ func TestRepeatsOfRowsLongDone(t *testing.T) {
 		<-time.After(2 * time.Minute) // much more than a row waits
 		if n, dead := b.count("support.desk"), b.count("support.dlq"); n != 40 || dead != 0 {
 			t.Errorf("%d rows of 40 messages, %d dead letters", n, dead)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A backlog that is larger than any window: the branches come in other orders,
+// and no row may wait for a part that stands behind those which wait for it.
+func TestBacklogBeyondTheWindows(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		const n = 4000
+		funcs := deskFuncs()
+		var rs []*kgo.Record
+		for i := range n {
+			rs = append(rs, &kgo.Record{Topic: "support.messages", Key: fmt.Append(nil, i%500), Value: []byte(`{"text":"hello"}`)})
+		}
+		yaml := strings.Replace(desk, "partitions: 4", "partitions: 1", 1)
+		yaml = strings.Replace(yaml, "defaults: {", "defaults: {batch: {max: 32, wait: 20ms}, ", 1)
+		r := b.run(yaml, funcs)
+		b.put(rs...)
+		b.until("all rows", func() bool { return b.count("support.desk") >= n })
+		for _, s := range r.Status() {
+			if s.Join != nil && (s.Join.Rows["complete"] != n || s.Join.Rows["partial"] != 0) {
+				t.Errorf("rows are %v", s.Join.Rows)
+			}
 		}
 		if err := r.stop(); err != nil {
 			t.Error(err)

@@ -66,7 +66,8 @@ func (st *step) workerConfig() worker.Config {
 		Handler:     worker.HandlerFunc(st.handle),
 		Batch:       worker.Batch{Max: s.Batch.Max, Wait: s.Batch.Wait},
 		Concurrency: concurrency(st.p, s),
-		Retry:       worker.Retry{Attempts: s.Retry.Attempts, Min: s.Retry.Min, Max: s.Retry.Max},
+		MaxInFlight: window(st.p, s), MaxInFlightBytes: windowBytes,
+		Retry: worker.Retry{Attempts: s.Retry.Attempts, Min: s.Retry.Min, Max: s.Retry.Max},
 		DeadLetter: worker.DeadLetter{
 			Topic: s.DLQ, Pipeline: st.p.Name, Step: s.Name, Model: s.Model,
 			Announce: func(d worker.DeadLettered) []*kgo.Record {

@@ -197,7 +197,10 @@ func (m *Machine) add(r *Row, p Part, now time.Time) {
 
 // lacking returns what the row lacks and why, "" where there is no word of it.
 func (m *Machine) lacking(r *Row) map[string]string {
-	lost := m.cfg.Lost(func(step string) bool { _, ok := r.announced[step]; return ok })
+	var lost map[string]string
+	if len(r.announced) > 0 { // most rows hear of nothing
+		lost = m.cfg.Lost(func(step string) bool { _, ok := r.announced[step]; return ok })
+	}
 	out := map[string]string{}
 	for _, b := range m.cfg.Branches {
 		if _, ok := r.Parts[b]; ok {
