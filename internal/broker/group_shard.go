@@ -23,6 +23,7 @@ type groupShard struct {
 
 	mu      sync.Mutex
 	machine *group.Coordinator
+	refused bool // the log took no write the last time
 }
 
 // replyTo is the token of every request: it takes the answer.
@@ -97,6 +98,14 @@ func (s *groupShard) carryOut(eff group.Effects) group.Effects {
 	for i := 0; i < len(eff.Writes); i++ {
 		w := eff.Writes[i]
 		pos, err := s.append(w.Records)
+		if refused := err != nil; refused != s.refused {
+			// Said when it begins and when it ends: clients come back every moment.
+			if s.refused = refused; refused {
+				s.groups.opt.Logger.Error("the log refuses what groups want to write", "partition", s, "err", err)
+			} else {
+				s.groups.opt.Logger.Info("the log takes what groups write again", "partition", s)
+			}
+		}
 		more := s.machine.Step(s.groups.opt.Now(), group.Appended{ID: w.ID, Err: err})
 		eff.Writes = append(eff.Writes, more.Writes...)
 		eff.Replies = append(eff.Replies, more.Replies...)

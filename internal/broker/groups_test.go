@@ -55,7 +55,7 @@ func (b *groupBed) boot() {
 	b.epoch++
 	b.disk = vfs.NewFaulty(b.mem)
 	var err error
-	b.store, _, err = plog.Open(plog.Options{FS: b.disk, Dir: "/data", Salt: 1, Epoch: b.epoch, WALFileSize: 1 << 20, DiskReserve: -1})
+	b.store, _, err = plog.Open(plog.Options{FS: b.disk, Dir: "/data", Salt: 1, Epoch: b.epoch, WALFileSize: 4 << 20, DiskReserve: -1})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -341,8 +341,13 @@ func TestGroupsFailedFlush(t *testing.T) {
 	if err := b.commit("g", -1, "", map[string]int64{"t/0": 2}); err != kerr.NotCoordinator {
 		t.Errorf("commit: %v", err)
 	}
-	if err := b.commit("g", -1, "", map[string]int64{"t/0": 3}); err != kerr.NotCoordinator {
-		t.Errorf("a later commit: %v", err)
+	for range 2 {
+		if err := b.commit("g", -1, "", map[string]int64{"t/0": 3}); err != kerr.NotCoordinator {
+			t.Errorf("a later commit: %v", err)
+		}
+	}
+	if n := strings.Count(b.logged.String(), "the log refuses"); n != 1 {
+		t.Errorf("%d lines say that writes are refused", n)
 	}
 	if got := offsetsOf(answer(t, b.groups.Fetch, fetchAll("g"))); got != kerr.NotCoordinator.Error() {
 		t.Error("offsets that may be lost are shown:", got)
