@@ -104,12 +104,13 @@ func (k *keyed) checkNames() {
 	}
 }
 
-// Any single failing operation leaves a log that reads as before; when the disk
-// is well again, the compaction goes through.
+// Any single failing operation leaves a log that reads as before, also when the
+// power goes then; when the disk is well again, the compaction goes through.
 func TestCompactFailsAtEveryStep(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, vfs.ErrNoSpace} {
 		for at := 0; ; at++ {
-			faulty := vfs.NewFaulty(vfs.NewMem())
+			mem := vfs.NewMem()
+			faulty := vfs.NewFaulty(mem)
 			k := newKeyed(t, faulty, compactConfig())
 			messy(k, rand.New(rand.NewPCG(2, 9)), 40)
 			// The write-ahead log makes its next file when it likes to.
@@ -127,6 +128,15 @@ func TestCompactFailsAtEveryStep(t *testing.T) {
 			}
 			if got, want := state(k.read(1<<20)), k.wantState(); !maps.Equal(got, want) {
 				t.Fatalf("fault %d: a reader ends with %v, want %v", at, got, want)
+			}
+			for seed, keep := range []vfs.Keep{vfs.KeepNone, vfs.KeepSome, vfs.KeepSome, vfs.KeepAll} {
+				c := *k
+				c.reopen(mem.Crash(keep, uint64(seed)), compactConfig())
+				if got, want := state(c.read(1<<20)), k.wantState(); !maps.Equal(got, want) {
+					t.Fatalf("fault %d, then crash %d: a reader ends with %v, want %v", at, seed, got, want)
+				}
+				c.checkNames()
+				c.s.Abandon()
 			}
 			if k.s.Err() == nil {
 				for k.now.Add(restAfterError.Milliseconds()); ; {
