@@ -48,15 +48,14 @@ func measure(ctx context.Context, p peer, dir string, settle time.Duration) (m m
 	if err := cmd.Start(); err != nil {
 		return m, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	defer func() { err = errors.Join(err, stop(cmd, ended)) }()
+	proc := &process{cmd: cmd, ended: make(chan struct{})}
+	go proc.wait()
+	defer func() { err = errors.Join(err, proc.stop()) }()
 
 	ready, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	if err := waitReady(ready, fmt.Sprintf("127.0.0.1:%d", port), ended); err != nil {
-		cancel()
-		return m, fmt.Errorf("%w\n%s", err, tail(output.Bytes()))
+	if err := waitReady(ready, fmt.Sprintf("127.0.0.1:%d", port), proc); err != nil {
+		return m, fmt.Errorf("%w\n%s", errors.Join(err, proc.stop()), tail(output.Bytes()))
 	}
 	m.ReadyMS = float64(time.Since(began)) / float64(time.Millisecond)
 
@@ -75,6 +74,31 @@ func measure(ctx context.Context, p peer, dir string, settle time.Duration) (m m
 	}
 	m.RSSBytes, m.IdleCPUSeconds = after.RSSBytes, after.CPUSeconds-before.CPUSeconds
 	return m, nil
+}
+
+// process is a started broker.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has ended
+	err   error         // how, read after ended
+}
+
+func (p *process) wait() {
+	p.err = p.cmd.Wait()
+	close(p.ended)
+}
+
+// stop ends the process, kindly first.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(stopTimeout):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		return fmt.Errorf("did not stop within %v", stopTimeout)
+	}
 }
 
 func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }
@@ -98,7 +122,7 @@ func freePort() (int, error) {
 }
 
 // waitReady asks until Metadata is answered with a broker in it.
-func waitReady(ctx context.Context, addr string, ended <-chan error) error {
+func waitReady(ctx context.Context, addr string, p *process) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -108,8 +132,8 @@ func waitReady(ctx context.Context, addr string, ended <-chan error) error {
 		}
 		select {
 		case <-tick.C:
-		case why := <-ended:
-			return fmt.Errorf("ended by itself: %w", orNil(why))
+		case <-p.ended:
+			return fmt.Errorf("ended by itself: %w", orNil(p.err))
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w", err)
 		}
@@ -163,17 +187,4 @@ func askMetadata(ctx context.Context, addr string) error {
 		return errors.New("no broker yet")
 	}
 	return nil
-}
-
-// stop ends the process that measure started, kindly first.
-func stop(cmd *exec.Cmd, ended <-chan error) error {
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
-	select {
-	case <-ended:
-		return nil
-	case <-time.After(stopTimeout):
-		_ = cmd.Process.Kill()
-		<-ended
-		return fmt.Errorf("did not stop within %v", stopTimeout)
-	}
 }

@@ -46,10 +46,11 @@ func findPeers(ctx context.Context, work, only string) (peers []peer, skipped []
 	return peers, skipped, nil
 }
 
-// build compiles a package of this module, as a release is built.
-func build(ctx context.Context, pkg, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+// build compiles a package of the module in dir, with the environment's own
+// settings, so that what is built already is not built again.
+func build(ctx context.Context, dir, pkg, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, pkg)
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
@@ -59,8 +60,13 @@ func build(ctx context.Context, pkg, to string) error {
 func emptyDir(_ context.Context, dir string, _ int) error { return os.MkdirAll(dir, 0o755) }
 
 func findLeat(ctx context.Context, work string) (peer, error) {
+	// Leat is built in its own module, with its own versions of everything.
+	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/leatdev/leat").Output()
+	if err != nil {
+		return peer{}, fmt.Errorf("where is Leat? Run this in the folder bench: %w", err)
+	}
 	bin := filepath.Join(work, "leat")
-	if err := build(ctx, "github.com/leatdev/leat/cmd/leat", bin); err != nil {
+	if err := build(ctx, strings.TrimSpace(string(module)), "./cmd/leat", bin); err != nil {
 		return peer{}, err
 	}
 	version, err := exec.CommandContext(ctx, bin, "version").Output()
@@ -77,7 +83,7 @@ func findLeat(ctx context.Context, work string) (peer, error) {
 
 func findKfake(ctx context.Context, work string) (peer, error) {
 	bin := filepath.Join(work, "kfake")
-	if err := build(ctx, "github.com/leatdev/leat/bench/kfake", bin); err != nil {
+	if err := build(ctx, ".", "./kfake", bin); err != nil {
 		return peer{}, err
 	}
 	return peer{
