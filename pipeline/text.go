@@ -18,9 +18,6 @@ type Text struct {
 	value *string
 }
 
-// Plain returns a Text that is s, with nothing to resolve.
-func Plain(s string) Text { return Text{raw: strings.ReplaceAll(s, "${", "$${"), value: &s} }
-
 // String returns the text as it was declared.
 func (t Text) String() string { return t.raw }
 
@@ -30,26 +27,12 @@ func (t Text) GoString() string { return fmt.Sprintf("%q", t.raw) }
 // MarshalJSON writes the text as it was declared.
 func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.raw) }
 
-// IsZero says whether nothing was declared.
-func (t Text) IsZero() bool { return t.raw == "" }
-
 // Reveal returns the text with its secrets in it. It is empty before Resolve.
 func (t Text) Reveal() string {
 	if t.value == nil {
 		return ""
 	}
 	return *t.value
-}
-
-// Secrets returns the names of the environment variables it refers to.
-func (t Text) Secrets() []string {
-	var names []string
-	for _, m := range reference.FindAllStringSubmatch(t.raw, -1) {
-		if m[1] != "" {
-			names = append(names, m[1])
-		}
-	}
-	return names
 }
 
 var (

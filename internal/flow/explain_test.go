@@ -74,10 +74,10 @@ func TestExplainAgainstCluster(t *testing.T) {
 		if _, err := b.adm.CreateTopics(b.t.Context(), 4, -1, map[string]*string{"max.message.bytes": value("2097152"), "retention.ms": value("3600000")}, "support.messages"); err != nil {
 			t.Fatal(err)
 		}
-		b.put(numbered(0, 30)...)
 		old := message(30)
 		old.Timestamp = time.Now().Add(-50 * time.Minute)
 		b.put(old)
+		b.put(numbered(0, 30)...)
 
 		f := b.flow(nil, desk, nil)
 		explain := func() *Plan {
@@ -99,6 +99,9 @@ func TestExplainAgainstCluster(t *testing.T) {
 		}
 		if len(plan.Differences) != 1 || plan.Differences[0] != (Difference{"support.messages", "max.message.bytes", "4194304", "2097152"}) {
 			t.Errorf("differences: %v", plan.Differences)
+		}
+		if mood := strings.Join(plan.Steps[0].Backlog.Warnings, "\n"); mood != "retention will soon take 1 records of support.messages/2 that are not read yet" {
+			t.Errorf("warnings: %s", mood)
 		}
 		if data, err := json.Marshal(plan); err != nil || !strings.Contains(string(data), `"group":"support.mood"`) {
 			t.Errorf("as JSON: %s, %v", data, err)
