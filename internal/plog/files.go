@@ -23,6 +23,9 @@ type openFile struct {
 	users int
 	gone  bool
 	idle  *list.Element
+
+	opened chan struct{} // closed when File or err is set
+	err    error
 }
 
 func newOpenFiles(limit int) *openFiles {
@@ -30,24 +33,37 @@ func newOpenFiles(limit int) *openFiles {
 }
 
 // open returns the named file, by way of opener when it is not open. Each open
-// wants one done.
+// wants one done. A slow opener keeps only those waiting who want the same file.
 func (o *openFiles) open(name string, opener func(string) (vfs.File, error)) (*openFile, error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	f := o.named[name]
-	if f == nil {
-		file, err := opener(name)
-		if err != nil {
-			return nil, err
+	if f != nil {
+		if f.idle != nil {
+			o.idle.Remove(f.idle)
+			f.idle = nil
 		}
-		f = &openFile{File: file, name: name}
-		o.named[name] = f
+		f.users++
+		o.mu.Unlock()
+		<-f.opened
+		if f.err != nil {
+			return nil, f.err
+		}
+		return f, nil
 	}
-	if f.idle != nil {
-		o.idle.Remove(f.idle)
-		f.idle = nil
+	f = &openFile{name: name, users: 1, opened: make(chan struct{})}
+	o.named[name] = f
+	o.mu.Unlock()
+	f.File, f.err = opener(name)
+	if f.err != nil {
+		o.mu.Lock()
+		if o.named[name] == f {
+			delete(o.named, name)
+		}
+		o.mu.Unlock()
+		close(f.opened)
+		return nil, f.err
 	}
-	f.users++
+	close(f.opened)
 	return f, nil
 }
 

@@ -36,7 +36,11 @@ func (l *Log) retainFrom(now int64) int64 {
 		if s.next > hw || s.end == 0 {
 			break
 		}
-		old := l.cfg.RetentionAge >= 0 && s.maxTS >= 0 && now-s.maxTS > l.cfg.RetentionAge.Milliseconds()
+		newest := s.maxTS
+		if newest < 0 {
+			newest = s.created // no record has a timestamp
+		}
+		old := l.cfg.RetentionAge >= 0 && now-newest > l.cfg.RetentionAge.Milliseconds()
 		big := l.cfg.RetentionBytes >= 0 && size-int64(s.end) >= l.cfg.RetentionBytes && i < len(l.segs)-1
 		if !old && !big {
 			break
