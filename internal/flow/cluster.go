@@ -1,10 +1,12 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/leatdev/leat/pipeline"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -30,7 +32,12 @@ func (ts *topicSet) look(ctx context.Context, cl *kgo.Client, pipelines []*pipel
 		if d.Topic == nil {
 			continue
 		}
-		if t := ts.byName[*d.Topic]; t != nil && d.ErrorCode == 0 && len(d.Partitions) > 0 {
+		t := ts.byName[*d.Topic]
+		switch err := kerr.ErrorForCode(d.ErrorCode); {
+		case t == nil || err == kerr.UnknownTopicOrPartition:
+		case err != nil && err != kerr.LeaderNotAvailable: // which a topic may be while it is made
+			return fmt.Errorf("looking at topic %s: %w", t.Name, err)
+		case len(d.Partitions) > 0:
 			t.Exists = true
 			t.Partitions = int32(len(d.Partitions))
 		}
@@ -89,8 +96,11 @@ func (ts *topicSet) create(ctx context.Context, cl *kgo.Client, pipelines []*pip
 		if len(lacking) == 0 {
 			return nil
 		}
-		if round > len(ts.all) {
-			return fmt.Errorf("topics were created but the cluster does not list them: %s", lacking[0].Name)
+		if round > 1 { // a cluster of several brokers takes a moment to tell them all
+			pause(ctx, createPoll)
+		}
+		if round > createPolls || ctx.Err() != nil {
+			return fmt.Errorf("topic %s was created but the cluster does not list it: %w", lacking[0].Name, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 		}
 		known := slices.ContainsFunc(lacking, func(t *Topic) bool { return t.Partitions > 0 })
 		for _, t := range lacking {
@@ -106,6 +116,12 @@ func (ts *topicSet) create(ctx context.Context, cl *kgo.Client, pipelines []*pip
 		}
 	}
 }
+
+// How often, and how many times, a new topic is looked for.
+const (
+	createPoll  = 100 * time.Millisecond
+	createPolls = 100
+)
 
 func createTopic(ctx context.Context, adm *kadm.Client, t *Topic) error {
 	partitions := t.Partitions

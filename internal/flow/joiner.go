@@ -1,12 +1,14 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -239,6 +241,22 @@ type partMeta struct {
 	key    []byte
 	record *kgo.Record // headers; of a restored row the row's own record
 	id     event.Identity
+
+	detached bool
+}
+
+// detach lets go of the fetched bytes, megabytes perhaps, that the record of a
+// row that is kept for long would hold on to.
+func (m *partMeta) detach() {
+	if m.detached {
+		return
+	}
+	r := &kgo.Record{Topic: m.record.Topic, Partition: m.record.Partition, Offset: m.record.Offset, Timestamp: m.record.Timestamp,
+		Headers: make([]kgo.RecordHeader, len(m.record.Headers))}
+	for i, h := range m.record.Headers {
+		r.Headers[i] = kgo.RecordHeader{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)}
+	}
+	m.key, m.record, m.detached = bytes.Clone(m.key), r, true
 }
 
 // skip settles a message that says nothing to this join.

@@ -29,6 +29,9 @@ func (j *joiner) perform(partition int32, effects []join.Effect) {
 	for _, e := range effects {
 		s := settlement{partition: partition, ms: messages(e.Refs)}
 		if e.Keep {
+			for _, p := range e.Row.Parts {
+				p.Meta.(*partMeta).detach()
+			}
 			s.state = j.state.record(j, partition, &e.Row)
 		}
 		switch e.Kind {

@@ -189,9 +189,11 @@ func (rs *rowState) row(r *kgo.Record) (join.Row, bool) {
 	}
 	id := event.Identify(r)
 	id.ID, id.Root = header(event.HeaderCorrelationID), header(event.HeaderCorrelationID)
+	meta := &partMeta{key: key, record: r, id: id}
+	meta.detach()
 	for b, value := range values {
 		if e, ok := events[b]; ok {
-			row.Parts[b] = join.Part{Branch: b, Key: row.Key, Event: e, Time: row.Time, Value: value, Meta: &partMeta{key: key, record: r, id: id}}
+			row.Parts[b] = join.Part{Branch: b, Key: row.Key, Event: e, Time: row.Time, Value: value, Meta: meta}
 		}
 	}
 	return row, true

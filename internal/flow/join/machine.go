@@ -258,6 +258,10 @@ func (m *Machine) close(r *Row, now time.Time, over bool) {
 
 // conclude says what becomes of a closed row and of the messages it closes with.
 func (m *Machine) conclude(r *Row, refs []Ref) {
+	for b, p := range r.Parts { // a kept row must not keep the messages
+		p.Ref = nil
+		r.Parts[b] = p
+	}
 	switch want, skipped, silent := m.unmet(r); {
 	case want == "":
 		r.Emitted = true
