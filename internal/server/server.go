@@ -120,8 +120,8 @@ func nodeID(configs map[string]string) (int32, error) {
 		return 1, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("node.id=%q is not a number from 0 to 2147483647", text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("node.id=%q is not a number from 1 to 2147483647", text)
 	}
 	return int32(n), nil
 }
