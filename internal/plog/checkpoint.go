@@ -3,6 +3,7 @@ package plog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 
@@ -31,7 +32,9 @@ func (s *Store) checkpoint(clean bool) error {
 	defer s.check.mu.Unlock()
 	// What is durable now will be in the plans; frames that come between here
 	// and a log's plan are in both, and recovery skips them by their offset.
+	s.queueing.Lock()
 	cut := s.wal.Durable()
+	s.queueing.Unlock()
 	plans := s.plans()
 	if len(plans) == 0 && !clean && s.wal.Live() == 0 {
 		return nil
@@ -100,7 +103,7 @@ func (s *Store) carryOut(plans []*plan, cut Pos, clean bool) error {
 		}
 	}
 	if err := sync.sync(); err != nil {
-		return err
+		return s.syncFailed(err)
 	}
 	planned := make(map[*Log][]byte, len(plans))
 	for _, p := range plans {
@@ -136,6 +139,17 @@ type syncSet struct {
 	files []*openFile
 	dirs  map[string]bool // whose names have changed
 	made  []madeSegment
+}
+
+// syncFailed makes the failure of a segment's sync the store's. The system may
+// have dropped what it could not write and a second sync would prove nothing: so
+// nothing goes on until a restart reads what the disk has. A full disk is no
+// failure: what is written after it is written anew, all of it, from memory.
+func (s *Store) syncFailed(err error) error {
+	if !errors.Is(err, vfs.ErrNoSpace) {
+		s.wal.Fail(err)
+	}
+	return err
 }
 
 func (d *syncSet) add(f *openFile) { d.files = append(d.files, f) }
@@ -194,6 +208,9 @@ func (s *Store) writeTail(p *plan, sync *syncSet) error {
 			}
 			st.sealed = true
 		}
+	}
+	if len(tail) > 0 {
+		return fmt.Errorf("batch at offset %d of %s belongs to segment %d, which the log does not have", tail[0].base, p.log.id, tail[0].seg.base)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ const retryFull = time.Second
 func (s *Store) runCheckpoints() {
 	defer close(s.check.ended)
 	var due <-chan time.Time
+	force := s.check.force
 	for {
 		select {
 		case <-s.check.quit:
@@ -68,13 +69,13 @@ func (s *Store) runCheckpoints() {
 		case <-s.check.remove:
 			s.tidy()
 			continue
-		case <-s.check.force:
+		case <-force:
 		case <-due:
 		}
-		due = nil
+		due, force = nil, s.check.force
 		if err := s.Checkpoint(); err != nil && s.wal.Err() == nil {
 			s.opt.Logger.Error("checkpoint failed, will be tried again", "err", err)
-			due = time.After(retryFull)
+			due, force = time.After(retryFull), nil // not for every append that asks
 		} else if s.full.err() != nil {
 			due = time.After(retryFull)
 		}
@@ -147,6 +148,9 @@ func (s *Store) tidy() {
 			s.opt.Logger.Warn("cannot remove segments below the log start", "dir", l.dir(), "err", err)
 		}
 	}
+	if len(deleted) > 0 {
+		s.wal.LookAgain()
+	}
 }
 
 func (s *Store) removeDir(l *Log) error {
@@ -165,10 +169,14 @@ func (s *Store) removeDir(l *Log) error {
 	if err := s.opt.FS.RemoveAll(l.dir()); err != nil {
 		return err
 	}
-	if names, err := s.opt.FS.List(l.topicDir()); err == nil && len(names) == 0 {
-		return errors.Join(s.opt.FS.Remove(l.topicDir()), s.opt.FS.SyncDir(s.logsDir()))
+	names, err := s.opt.FS.List(l.topicDir())
+	if isNotExist(err) {
+		return nil // nothing of it ever reached the disk
 	}
-	return nil
+	if err != nil || len(names) > 0 {
+		return errors.Join(err, s.opt.FS.SyncDir(l.topicDir()))
+	}
+	return errors.Join(s.opt.FS.Remove(l.topicDir()), s.opt.FS.SyncDir(s.logsDir()))
 }
 
 // dropSegments forgets and unlinks the segments that lie below the durable log
@@ -197,6 +205,9 @@ func (s *Store) dropSegments(l *Log) error {
 	var errs []error
 	for _, seg := range drop {
 		errs = append(errs, s.unlink(l, seg))
+	}
+	if len(drop) > 0 {
+		errs = append(errs, s.opt.FS.SyncDir(l.dir()))
 	}
 	return errors.Join(errs...)
 }

@@ -66,6 +66,10 @@ func (s *Store) dropReplacedLocked() error {
 	for _, r := range s.compact.replaced {
 		if err := s.unlink(r.log, r.seg); err != nil {
 			errs, left = append(errs, err), append(left, r)
+			continue
+		}
+		if err := s.opt.FS.SyncDir(r.log.dir()); err != nil && !isNotExist(err) {
+			errs = append(errs, err)
 		}
 	}
 	s.compact.replaced = left

@@ -1,6 +1,7 @@
 package plog
 
 import (
+	"errors"
 	"fmt"
 	"path"
 
@@ -86,6 +87,10 @@ func (s *Store) walDir() string { return path.Join(s.opt.Dir, "wal") }
 func (s *Store) loadCheckpoint() (head checkpointHead, found bool, err error) {
 	b, err := vfs.ReadFile(s.opt.FS, path.Join(s.opt.Dir, checkpointName))
 	if isNotExist(err) {
+		// The first start makes one before anything else is there.
+		if names, err := s.opt.FS.List(s.logsDir()); err != nil || len(names) > 0 {
+			return head, false, errors.Join(err, fmt.Errorf("%s is missing, though %s holds %d topics: nothing was changed; put the file back, or restore the whole directory", path.Join(s.opt.Dir, checkpointName), s.logsDir(), len(names)))
+		}
 		return head, false, nil
 	}
 	if err != nil {

@@ -86,12 +86,15 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 	if len(frames) == 0 { // nothing but duplicates
 		return results, u.wait, nil
 	}
+	s.queueing.RLock()
 	pos, err := s.wal.Enqueue(frames, u.before, func(err error) { u.done(err) })
 	if err != nil {
+		s.queueing.RUnlock()
 		u.undo()
 		return nil, 0, storageError(err)
 	}
 	u.commit(pos)
+	s.queueing.RUnlock()
 	if s.wal.Live() >= s.opt.CheckpointBytes {
 		s.check.now()
 	}
@@ -137,13 +140,15 @@ type part struct {
 	end   int64 // log end after it
 	start int64 // log start after it
 	prior priorState
+	// direct is the segment's file when the batch went straight there.
+	direct *directFile
 }
 
 // priorState is what undo puts back.
 type priorState struct {
 	next, first, lastTS int64
 	segs                int
-	seg                 segment
+	fill                segmentFill // of the last one
 }
 
 func (u *unit) prepare(op *Op, r *Result) (*wal.Frame, error) {
@@ -201,7 +206,7 @@ func (l *Log) appendTimeOf(b *sentBatch) int64 {
 func (l *Log) state() priorState {
 	s := priorState{next: l.next, first: l.first, lastTS: l.lastTS, segs: len(l.segs)}
 	if s.segs > 0 {
-		s.seg = *l.segs[s.segs-1]
+		s.fill = l.segs[s.segs-1].segmentFill
 	}
 	return s
 }
@@ -229,7 +234,8 @@ func (u *unit) append(p *part, r *Result) error {
 			return storageError(err)
 		}
 		f.Kind, f.RefLen = wal.KindRef, uint32(len(b))
-		u.before = append(u.before, file)
+		p.direct = file
+		u.before = append(u.before, *file)
 	} else {
 		f.Data = b
 	}
@@ -247,7 +253,11 @@ func (u *unit) commit(pos Pos) {
 		case wal.KindBatch:
 			l.appended(p.op.batch, p.frame, pos, u.now)
 		case wal.KindCreate:
+			l.mu.Lock() // from here on others can find it
 			u.store.addLog(l)
+			l.touch(pos)
+			l.mu.Unlock()
+			continue
 		case wal.KindDelete:
 			l.gone = true
 		}
@@ -282,10 +292,13 @@ func (u *unit) undo() {
 
 func (u *unit) undoPart(p *part) {
 	l := p.log
+	if p.direct != nil {
+		p.direct.takeBack(p.frame.SegPos)
+	}
 	l.next, l.first, l.lastTS = p.prior.next, p.prior.first, p.prior.lastTS
 	l.segs = l.segs[:p.prior.segs]
 	if p.prior.segs > 0 {
-		*l.segs[p.prior.segs-1] = p.prior.seg
+		l.segs[p.prior.segs-1].segmentFill = p.prior.fill
 	}
 }
 

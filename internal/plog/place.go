@@ -50,28 +50,35 @@ func (l *Log) segmentAt(base int64) *segment {
 // returns the file, which must be synced before the write-ahead log refers to
 // it. What lies before it in the file may still be a hole that the next
 // checkpoint fills. Called with mu held.
-func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*syncOnce, error) {
+func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, error) {
 	f, err := s.segmentFile(l, seg, nil)
 	if err != nil {
 		return nil, err
 	}
+	d := &directFile{s, f}
 	if _, err := f.WriteAt(b, int64(seg.end)); err != nil {
-		s.files.done(f)
+		d.takeBack(seg.end)
 		return nil, err
 	}
-	return &syncOnce{store: s, file: f}, nil
+	return d, nil
 }
 
-// syncOnce syncs a segment's file for the flusher, and lets go of it.
-type syncOnce struct {
+// directFile is a segment's file that the flusher has to sync, and its use.
+type directFile struct {
 	store *Store
-	file  *openFile
+	*openFile
 }
 
-// Sync implements wal.Syncer.
-func (f *syncOnce) Sync() error {
-	defer f.store.files.done(f.file)
-	return f.file.Sync()
+// Done implements wal.Syncer.
+func (f directFile) Done() { f.store.files.done(f.openFile) }
+
+// takeBack cuts off what was written from at on and is not wanted, and gives
+// the file back. When cutting fails, recovery or the next batch sees to it.
+func (f directFile) takeBack(at uint32) {
+	if err := f.Truncate(int64(at)); err != nil {
+		f.store.opt.Logger.Warn("cannot cut off a batch that was refused", "file", f.name, "err", err)
+	}
+	f.Done()
 }
 
 // segmentFile opens the segment's log file for writing, making it (and its
@@ -105,7 +112,7 @@ func (s *Store) segmentFile(l *Log, seg *segment, later *syncSet) (*openFile, er
 	for _, dir := range dirs {
 		if err := s.opt.FS.SyncDir(dir); err != nil {
 			s.files.done(f)
-			return nil, err
+			return nil, s.syncFailed(err)
 		}
 	}
 	l.hasDir, seg.made = true, true
@@ -120,6 +127,8 @@ type madeSegment struct {
 }
 
 func (m madeSegment) durable() {
+	m.log.mu.Lock() // readers copy segments
+	defer m.log.mu.Unlock()
 	m.log.filesMu.Lock()
 	defer m.log.filesMu.Unlock()
 	m.log.hasDir, m.seg.made = true, true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,9 @@ func (s *Store) recover(cut Pos, report *Report) (Pos, error) {
 	}
 	rp := replay{store: s, report: report}
 	for _, d := range res.Damaged {
-		if d.Frames == nil {
+		// Without its name a log that was created has no place to be fenced in.
+		create := func(f wal.Frame) bool { return f.Kind == wal.KindCreate }
+		if d.Frames == nil || slices.ContainsFunc(d.Frames, create) {
 			return 0, fmt.Errorf("%s: %w; it was durable and nobody can tell any more which partitions it held. Nothing was changed; the files were copied to %s", s.walDir(), d.Err, report.Kept)
 		}
 	}
@@ -169,13 +172,20 @@ func (s *Store) rewrite(last Pos) error {
 		for _, seg := range p.segs {
 			// A file may be there from before the crash though the checkpoint does
 			// not know it; it must not be emptied, it may hold large batches.
-			seg.made = seg.made || s.exists(seg.file(p.log.dir(), logSuffix))
+			if !seg.made && s.exists(seg.file(p.log.dir(), logSuffix)) {
+				seg.made = true
+				for _, dir := range []string{p.log.dir(), p.log.topicDir(), s.logsDir()} {
+					sync.dirs[dir] = true // nobody knows whether its name is durable
+				}
+			}
 		}
 		if err := s.writeTail(p, sync); err != nil {
 			return err
 		}
-		if err := s.trimFiles(p); err != nil {
-			return err
+		if p.log.fence == nil { // nothing of a damaged log is thrown away
+			if err := s.trimFiles(p); err != nil {
+				return err
+			}
 		}
 		p.encoded = p.state.encode(nil)
 		planned[p.log] = p.encoded
@@ -242,80 +252,10 @@ func (s *Store) trimFiles(p *plan) error {
 	return nil
 }
 
-// sweep removes directories and files that no log refers to: of deletions and
-// compactions that the crash cut short.
-func (s *Store) sweep() error {
-	wanted := map[string]*Log{}
-	for _, l := range s.logs {
-		wanted[l.dir()] = l
-		wanted[l.topicDir()] = l
-	}
-	topics, err := s.opt.FS.List(s.logsDir())
-	if err != nil {
-		return err
-	}
-	for _, t := range topics {
-		dir := path.Join(s.logsDir(), t)
-		if wanted[dir] == nil {
-			if err := s.opt.FS.RemoveAll(dir); err != nil {
-				return err
-			}
-			continue
-		}
-		parts, err := s.opt.FS.List(dir)
-		if err != nil {
-			return err
-		}
-		removed := false
-		for _, p := range parts {
-			sub := path.Join(dir, p)
-			l := wanted[sub]
-			if l == nil {
-				removed = true
-				err = s.opt.FS.RemoveAll(sub)
-			} else {
-				err = s.sweepLog(l)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if removed {
-			if err := s.opt.FS.SyncDir(dir); err != nil {
-				return err
-			}
-		}
-	}
-	return s.opt.FS.SyncDir(s.logsDir())
-}
-
-func (s *Store) sweepLog(l *Log) error {
-	if l.fence != nil {
-		return nil // nothing of a damaged log is thrown away
-	}
-	known := map[string]bool{}
-	for _, seg := range l.segs {
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
-			known[path.Base(seg.file("", suffix))] = true
-		}
-	}
-	names, err := s.opt.FS.List(l.dir())
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !known[name] {
-			if err := s.opt.FS.Remove(path.Join(l.dir(), name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // keepDamaged copies a damaged write-ahead log aside before it is used again.
 func (s *Store) keepDamaged(res *wal.Result, report *Report) error {
-	report.Kept = path.Join(s.opt.Dir, "damaged", strconv.Itoa(int(s.opt.Epoch)))
+	// Numbered by the damage, so that starting again and again keeps one copy.
+	report.Kept = path.Join(s.opt.Dir, "damaged", strconv.FormatUint(uint64(res.Damaged[0].Seq), 10))
 	if err := s.opt.FS.MkdirAll(report.Kept); err != nil {
 		return err
 	}

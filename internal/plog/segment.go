@@ -12,17 +12,12 @@ type segment struct {
 	// gen tells rewritten (compacted) files of one base offset apart; 0 is the
 	// first and has Kafka's plain name.
 	gen uint32
-	// end is where the next batch goes; size is how far the file is synced and
-	// may be read.
-	end, size uint32
-	// next is the offset after the last batch.
-	next int64
-	// created (wall clock, ms) and firstTS (largest timestamp of the first batch)
-	// decide when it rolls by time, as in Kafka.
-	created, firstTS int64
-	// maxTS is the largest timestamp (ms) and maxTSBase the base offset of the
-	// first batch that has it.
-	maxTS, maxTSBase int64
+	segmentFill
+	// size is how far the file is synced and may be read.
+	size uint32
+	// created (wall clock, ms) decides with firstTS when it rolls by time, as in
+	// Kafka.
+	created int64
 
 	// What the checkpointer alone keeps: it owns the index files.
 	index, times uint32 // bytes in the index files
@@ -30,11 +25,29 @@ type segment struct {
 	indexedTS    int64
 	// the largest timestamp so far written, and the last offset of its batch
 	writtenTS, writtenTSBase int64
-	made, sealed             bool // files exist; the final time index entry is written
+	// made: the file exists, durably (changed with mu and filesMu of the log
+	// held). sealed: the final time index entry is written.
+	made, sealed bool
+}
+
+// segmentFill is what appending a batch changes.
+type segmentFill struct {
+	// end is where the next batch goes.
+	end uint32
+	// next is the offset after the last batch.
+	next int64
+	// firstTS is the largest timestamp (ms) of the first batch.
+	firstTS int64
+	// maxTS is the largest timestamp (ms) and maxTSBase the base offset of the
+	// first batch that has it.
+	maxTS, maxTSBase int64
 }
 
 func newSegment(base, now int64) *segment {
-	return &segment{base: base, next: base, created: now, firstTS: -1, maxTS: -1, maxTSBase: -1, indexedTS: -1, writtenTS: -1, writtenTSBase: -1}
+	return &segment{
+		base: base, created: now, segmentFill: segmentFill{next: base, firstTS: -1, maxTS: -1, maxTSBase: -1},
+		indexedTS: -1, writtenTS: -1, writtenTSBase: -1,
+	}
 }
 
 // add accounts for a batch at the end of the segment.

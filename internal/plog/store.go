@@ -91,6 +91,11 @@ type Store struct {
 	delete []*Log // deleted, directory still there
 	trim   []*Log // log start moved, segments below it still there
 
+	// queueing is held for reading while a Submit queues its frames and notes
+	// them in the logs. A checkpoint that takes it sees no frame in the
+	// write-ahead log that the logs do not know of.
+	queueing sync.RWMutex
+
 	full  fullDisk
 	check checkpointer
 
@@ -212,6 +217,11 @@ func (s *Store) Close() error {
 	s.check.stop()
 	var errs []error
 	if s.wal.Err() == nil {
+		// A start after a clean stop does not look for what nobody refers to.
+		s.tidy()
+		if err := s.dropReplaced(); err != nil {
+			s.opt.Logger.Warn("cannot remove segments that were compacted", "err", err)
+		}
 		errs = append(errs, s.checkpoint(true))
 	}
 	errs = append(errs, s.wal.Close())

@@ -42,8 +42,6 @@ type mark struct {
 	total int64
 }
 
-func isFull(err error) bool { return errors.Is(err, vfs.ErrNoSpace) }
-
 // open takes over the files in the directory and makes the first one when
 // there are none. The first is only allocated, not filled: that takes a
 // moment that a start should not.

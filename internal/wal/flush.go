@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"fmt"
-
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -40,11 +38,20 @@ func (w *WAL) take() []*group {
 // a failed sync has dropped from the page cache cannot be synced again.
 func (w *WAL) finish(groups []*group, err error) {
 	w.mu.Lock()
-	if err != nil && w.err == nil {
-		w.err = fmt.Errorf("write-ahead log has failed, nothing more is written until a restart: %w", err)
-		w.opt.Logger.Error("write-ahead log failed", "err", err)
+	if err != nil {
+		w.fail(err)
+		err = w.err
 	}
-	if err = w.err; err == nil {
+	// The groups count as durable when those who made them have been told: an
+	// acknowledgement never overtakes the high watermark that it stands for.
+	for fns := callbacks(groups); len(fns) > 0; fns = callbacks(groups) {
+		w.mu.Unlock()
+		for _, fn := range fns {
+			fn(err)
+		}
+		w.mu.Lock()
+	}
+	if err == nil {
 		w.durable.Store(uint64(groups[len(groups)-1].seq))
 	}
 	w.flushing = nil
@@ -55,14 +62,21 @@ func (w *WAL) finish(groups []*group, err error) {
 	w.room.Broadcast()
 	w.mu.Unlock()
 	for _, g := range groups {
-		for _, fn := range g.written {
-			fn(err) // left over from a flush that failed before its write was done
-		}
-		for _, fn := range g.done {
-			fn(err)
+		for _, s := range g.before {
+			s.Done()
 		}
 		g.chunk.release()
 	}
+}
+
+// callbacks takes what waits for the groups, in order. Called with mu held.
+func callbacks(groups []*group) (fns []func(error)) {
+	for _, g := range groups {
+		fns = append(fns, g.written...) // left over from a flush that failed before its write was done
+		fns = append(fns, g.done...)
+		g.written, g.done = nil, nil
+	}
+	return fns
 }
 
 func diskSize(groups []*group) (n int64) {
@@ -185,20 +199,17 @@ func (w *WAL) makeAhead() {
 	}()
 }
 
-// made files a new file, or remembers that the disk is full.
+// made files a new file, or remembers why there is none.
 func (w *WAL) made(f *file, err error) {
 	w.files.preparing = false
-	switch {
-	case err == nil:
+	if err == nil {
 		w.files.add(f)
-		w.full = false
-	case isFull(err):
-		if !w.full {
-			w.opt.Logger.Warn("disk is full: producers are refused until there is room", "dir", w.opt.Dir, "err", err)
+		w.full = nil
+	} else {
+		if w.full == nil {
+			w.opt.Logger.Warn("cannot make the next file of the write-ahead log: producers are refused until that works", "dir", w.opt.Dir, "err", err)
 		}
-		w.full = true
-	default:
-		w.opt.Logger.Warn("cannot make the next file of the write-ahead log", "dir", w.opt.Dir, "err", err)
+		w.full = err
 	}
 	w.room.Broadcast()
 	w.work.Broadcast()

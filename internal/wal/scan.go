@@ -85,9 +85,15 @@ func Scan(fsys vfs.FS, dir string, salt uint64, after Pos) (*Result, error) {
 // collect walks the groups in order and tells whole, damaged and torn apart.
 func (res *Result) collect(all []found, after, mark Pos) {
 	next := after + 1
-	for i, f := range all {
-		if f.seq < next {
-			continue // a copy inside some group's data
+	for i := 0; i < len(all); i++ {
+		// More than one of a number: the group and copies of it in records' data,
+		// met in the rest of a group that is not whole. One that is whole is as
+		// good as the other.
+		f := all[i]
+		for ; i+1 < len(all) && all[i+1].seq == f.seq; i++ {
+			if _, _, err := parseGroup(f); err != nil {
+				f = all[i+1]
+			}
 		}
 		// Groups that are not there at all but were durable.
 		for ; next < f.seq && next <= mark; next++ {

@@ -34,12 +34,18 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Syncer is a file that must be durable before the group that refers to it.
-type Syncer interface{ Sync() error }
+// Syncer is a file that must be durable before the group that refers to it. It
+// must be comparable: equal ones are the same file and are synced once a flush.
+type Syncer interface {
+	Sync() error
+	// Done is called once for each Syncer that Enqueue has taken, when the flush
+	// does not need it any more, however that ended.
+	Done()
+}
 
-// ErrFull says that the disk has no room for another file of the log. Commits
-// and deletes still fit into what is reserved.
-var ErrFull = errors.New("no disk space for the write-ahead log")
+// ErrFull says that the log could not make another file, for want of disk space
+// as a rule. Commits and deletes still fit into what is reserved.
+var ErrFull = errors.New("no room for another file of the write-ahead log")
 
 // ErrClosed is what waiters get when the log is closed under them.
 var ErrClosed = errors.New("write-ahead log is closed")
@@ -70,7 +76,7 @@ type WAL struct {
 	largest  int      // the largest unit that waits for the flusher
 	next     Pos
 	err      error
-	full     bool
+	full     error // why the next file could not be made
 	closed   bool
 	finished chan struct{}
 }
@@ -221,19 +227,23 @@ func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
 				return nil, context.Cause(ctx)
 			}
 			w.makeAhead()
-			if w.opt.Crowded != nil {
-				w.opt.Crowded()
+			if w.opt.Crowded != nil && w.queued <= maxQueued {
+				w.opt.Crowded() // else the flusher is behind, and a checkpoint would only slow it down
 			}
 			w.room.Wait()
 		}
 	}
 	if err := w.roomErr(); err != nil {
+		if w.full != nil {
+			w.makeAhead() // whether it still is so
+		}
 		return nil, err
 	}
 	w.reserved += size
 	return func() {
 		w.mu.Lock()
 		w.reserved -= size
+		w.room.Broadcast()
 		w.mu.Unlock()
 	}, nil
 }
@@ -244,15 +254,15 @@ func (w *WAL) hasRoom(size int64) bool {
 	if w.queued > maxQueued || w.Memory() > w.opt.MaxMemory {
 		return false
 	}
-	return w.files.capacity(w.largest)-w.queued-w.reserved-size >= w.opt.FileSize/4
+	return w.files.capacity(max(w.largest, int(size)))-w.queued-w.reserved-size >= w.opt.FileSize/4
 }
 
 func (w *WAL) roomErr() error {
 	switch {
 	case w.err != nil:
 		return w.err
-	case w.full:
-		return ErrFull
+	case w.full != nil:
+		return fmt.Errorf("%w: %w", ErrFull, w.full)
 	case w.closed:
 		return ErrClosed
 	}
@@ -334,9 +344,34 @@ func (w *WAL) Free(p Pos) {
 	w.files.free(p)
 	w.live.Store(w.files.live())
 	// Whether the disk still is full is found out by making the next file.
-	w.full = false
+	w.full = nil
 	w.room.Broadcast()
 	w.work.Broadcast()
+}
+
+// LookAgain has those who wait for room look again: memory was let go of in
+// another way than by a checkpoint that ends with Free.
+func (w *WAL) LookAgain() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.room.Broadcast()
+}
+
+// Fail ends the log as a failed flush does: for files beside it whose sync has
+// failed, so that nobody relies on what they should hold.
+func (w *WAL) Fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail(err)
+}
+
+// fail is called with mu held. The first failure stays.
+func (w *WAL) fail(err error) {
+	if w.err == nil {
+		w.err = fmt.Errorf("write-ahead log has failed, nothing more is written until a restart: %w", err)
+		w.opt.Logger.Error("write-ahead log failed", "err", err)
+	}
+	w.room.Broadcast()
 }
 
 // Close flushes what is queued and stops the flusher. It returns the log's
@@ -350,5 +385,8 @@ func (w *WAL) Close() error {
 	<-w.finished
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.files.preparing {
+		w.room.Wait() // it writes into a directory that may soon be another's
+	}
 	return errors.Join(w.err, w.files.close())
 }

@@ -1,0 +1,107 @@
+package plog
+
+import (
+	"errors"
+	"path"
+)
+
+// sweep removes directories and files that no log refers to: of deletions and
+// compactions that the crash cut short.
+func (s *Store) sweep() error {
+	wanted := map[string]*Log{}
+	for _, l := range s.logs {
+		wanted[l.dir()] = l
+		wanted[l.topicDir()] = l
+	}
+	topics, err := s.opt.FS.List(s.logsDir())
+	if err != nil {
+		return err
+	}
+	for _, t := range topics {
+		dir := path.Join(s.logsDir(), t)
+		if wanted[dir] == nil {
+			if err := s.opt.FS.RemoveAll(dir); err != nil {
+				return err
+			}
+			continue
+		}
+		parts, err := s.opt.FS.List(dir)
+		if err != nil {
+			return err
+		}
+		removed := false
+		for _, p := range parts {
+			sub := path.Join(dir, p)
+			l := wanted[sub]
+			if l == nil {
+				removed = true
+				err = s.opt.FS.RemoveAll(sub)
+			} else {
+				err = s.sweepLog(l)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if removed {
+			if err := s.opt.FS.SyncDir(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return s.opt.FS.SyncDir(s.logsDir())
+}
+
+func (s *Store) sweepLog(l *Log) error {
+	if l.fence != nil {
+		return nil // nothing of a damaged log is thrown away
+	}
+	known := map[string]bool{}
+	for _, seg := range l.segs {
+		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+			known[path.Base(seg.file("", suffix))] = true
+		}
+	}
+	names, err := s.opt.FS.List(l.dir())
+	if err != nil {
+		return err
+	}
+	removed := false
+	for _, name := range names {
+		if !known[name] {
+			removed = true
+			if err := s.opt.FS.Remove(path.Join(l.dir(), name)); err != nil {
+				return err
+			}
+		}
+	}
+	if removed {
+		if err := s.opt.FS.SyncDir(l.dir()); err != nil {
+			return err
+		}
+	}
+	return s.cutOverhang(l)
+}
+
+// cutOverhang cuts the last segment behind its end: a batch that was on its way
+// straight there when the crash came.
+func (s *Store) cutOverhang(l *Log) error {
+	if len(l.segs) == 0 {
+		return nil
+	}
+	seg := l.segs[len(l.segs)-1]
+	name := seg.file(l.dir(), logSuffix)
+	info, err := s.opt.FS.Stat(name)
+	if isNotExist(err) && seg.end == 0 {
+		return nil
+	}
+	if err != nil || info.Size() <= int64(seg.end) {
+		return err
+	}
+	f, err := s.files.open(name, s.opt.FS.Open)
+	if err != nil {
+		return err
+	}
+	defer s.files.done(f)
+	return errors.Join(f.Truncate(int64(seg.end)), f.Sync())
+}
