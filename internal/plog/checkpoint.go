@@ -30,6 +30,9 @@ type plan struct {
 func (s *Store) checkpoint(clean bool) error {
 	s.check.mu.Lock()
 	defer s.check.mu.Unlock()
+	if err := s.wal.Err(); err != nil {
+		return err
+	}
 	// What is durable now will be in the plans; frames that come between here
 	// and a log's plan are in both, and recovery skips them by their offset.
 	s.queueing.Lock()
@@ -104,6 +107,9 @@ func (s *Store) carryOut(plans []*plan, cut Pos, clean bool) error {
 	}
 	if err := sync.sync(); err != nil {
 		return s.syncFailed(err)
+	}
+	if err := s.wal.Err(); err != nil {
+		return err // a sync elsewhere may have taken what this one should have told
 	}
 	planned := make(map[*Log][]byte, len(plans))
 	for _, p := range plans {

@@ -26,8 +26,8 @@ type Options struct {
 	MaxFiles int
 	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB.
 	MaxMemory int64
-	// Crowded (may be nil) is called when somebody begins to wait for room: it is
-	// time for a checkpoint. It must not block.
+	// Crowded (may be nil) is called when somebody begins to wait for room or finds
+	// none: it is time for a checkpoint. It must not block.
 	Crowded func()
 	// Relaxed leaves out the syncs: for tests of things above, never for data.
 	Relaxed bool
@@ -148,6 +148,9 @@ func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, 
 		// The flusher must never stand before full files: a checkpoint, which
 		// would free them, waits for the flusher.
 		w.makeAhead()
+		if w.opt.Crowded != nil {
+			w.opt.Crowded()
+		}
 		return 0, ErrFull
 	}
 	w.largest = max(w.largest, size)
