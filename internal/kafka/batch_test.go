@@ -217,9 +217,19 @@ func TestCompressedIsNotOpenedWithoutNeed(t *testing.T) {
 	b := patch(Build(BatchSpec{Codec: CodecZstd}, []Record{{Timestamp: 5}}), func(b Batch) {
 		clear(b[BatchOverhead:])
 	})
-	res, err := b.Check(CheckOptions{Times: &TimeRange{0, 10}})
+	res, err := b.Check(CheckOptions{Times: &TimeRange{math.MinInt64, 10}})
 	if err != nil || res.Opened || res.MaxTimestamp != 5 {
 		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// The header of a batch tells its first and its newest record, not its oldest.
+func TestOldRecordsHideInNoCompressedBatch(t *testing.T) {
+	b := Build(BatchSpec{Codec: CodecGzip}, []Record{{Timestamp: 15}, {Timestamp: 2}, {Timestamp: 18}})
+	_, err := b.Check(CheckOptions{Times: &TimeRange{10, 20}, Limit: openLimit})
+	var bad *RecordsError
+	if !errors.As(err, &bad) || bad.Total != 1 || bad.Records[0].Index != 1 || !bad.Timestamp {
+		t.Errorf("%v", err)
 	}
 }
 

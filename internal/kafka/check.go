@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,8 +23,13 @@ type CheckOptions struct {
 }
 
 // TimeRange is a closed range of timestamps, ms since 1970
-// (message.timestamp.before.max.ms and .after.max.ms around now).
+// (message.timestamp.before.max.ms and .after.max.ms around now). The smallest Min
+// is none.
 type TimeRange struct{ Min, Max int64 }
+
+// hasMin tells whether there is a lower limit; a batch's header does not say how
+// old its oldest record is.
+func (t *TimeRange) hasMin() bool { return t != nil && t.Min != math.MinInt64 }
 
 func (t *TimeRange) holds(ts int64) bool {
 	return t == nil || ts == noTimestamp || ts >= t.Min && ts <= t.Max
@@ -44,8 +50,8 @@ type CheckResult struct {
 
 // Check tells whether a client may append the batch (Kafka's LogValidator):
 // checksum, flags, counts and, uncompressed, every record. Compressed records
-// are opened only when keys are asked for or the header's timestamps leave the
-// range. The batch must be one that NextBatch framed.
+// are opened only when keys are asked for, the range has a lower limit, or the
+// header's timestamps leave it. The batch must be one that NextBatch framed.
 //
 // The error is a *RecordsError when single records are at fault, else it wraps
 // ErrBatchCRC, ErrBatchInvalid or a *kerr.Error; ErrorCode gives the code that
@@ -61,7 +67,7 @@ func (b Batch) Check(o CheckOptions) (CheckResult, error) {
 	if b.Codec() == CodecNone {
 		return b.checkRecords(b.Body(), o)
 	}
-	if !o.Keys && o.Times.holds(b.FirstTimestamp()) && o.Times.holds(b.MaxTimestamp()) {
+	if !o.Keys && !o.Times.hasMin() && o.Times.holds(b.FirstTimestamp()) && o.Times.holds(b.MaxTimestamp()) {
 		return res, nil
 	}
 	buf := openBuffers.Get().(*[]byte)
