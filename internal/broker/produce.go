@@ -61,6 +61,9 @@ func (b *Broker) admissible(p *Partition, records []byte) (kafka.Batch, error) {
 	switch {
 	case errors.Is(err, kafka.ErrBatchMagic):
 		return nil, catalog.Refuse(kerr.InvalidRecord, "only record batches of format v2 are taken: %v", err)
+	case errors.Is(err, kafka.ErrBatchShort):
+		// Kafka's answer to records in which no batch is whole.
+		return nil, catalog.Refuse(kerr.InvalidRecord, "there must be one whole record batch for each partition: %v", err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", kerr.CorruptMessage, err)
 	case len(rest) != 0:

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,7 +17,8 @@ import (
 //
 // Behaviour:
 //   - acks=all waits for the flush that covers every partition of the request,
-//     once; acks=1 for the write; acks=0 gets no response at all, ever.
+//     once; acks=1 for the write; acks=0 gets no response at all, ever: an error
+//     closes the connection.
 //   - Exactly one record batch, format v2, per partition.
 //   - A repeat of an idempotent batch is answered as the first time, when the
 //     first one's flush is done.
@@ -53,7 +55,7 @@ func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 	}
 	switch {
 	case req.Acks == 0:
-		return noAnswer()
+		return unanswered(resp)
 	case pos == 0:
 		return answer(resp)
 	}
@@ -72,6 +74,28 @@ func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 	return reply
 }
 
+// unanswered is the reply to acks=0. Nobody reads an answer, so an error closes the
+// connection: the client can only learn from that, as with Kafka.
+func unanswered(resp *kmsg.ProduceResponse) Reply {
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		for j := range t.Partitions {
+			if err := kerr.ErrorForCode(t.Partitions[j].ErrorCode); err != nil {
+				return hangUp(fmt.Errorf("produce with acks=0 to partition %d of %s failed, and has no answer to say so: %w", t.Partitions[j].Partition, topicName(t), err))
+			}
+		}
+	}
+	return noAnswer()
+}
+
+// topicName is the topic as the request had it.
+func topicName(t *kmsg.ProduceResponseTopic) string {
+	if t.Topic != "" {
+		return t.Topic
+	}
+	return kafka.UUID(t.TopicID).String()
+}
+
 func (a *api) producePartition(r *Request, version int16, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition) (kmsg.ProduceResponseTopicPartition, plog.Pos) {
 	out := kmsg.NewProduceResponseTopicPartition()
 	out.Partition, out.BaseOffset, out.LogStartOffset = rp.Partition, -1, -1
@@ -85,6 +109,9 @@ func (a *api) producePartition(r *Request, version int16, t *kmsg.ProduceRequest
 	}
 	if err != nil {
 		a.produceError(r, &out, err)
+		if judged(out.ErrorCode, err) {
+			out.LogStartOffset = part.Log.Start()
+		}
 		return out, 0
 	}
 	out.BaseOffset, out.LogStartOffset, out.LogAppendTime = done.Base, done.LogStart, done.AppendTime
@@ -133,6 +160,17 @@ func (a *api) produceError(r *Request, out *kmsg.ProduceResponseTopicPartition, 
 		return
 	}
 	out.ErrorCode = a.code(r, err)
+}
+
+// judged tells whether the partition's log itself has refused the records: only then
+// does the answer say where the log starts, as Kafka's does.
+func judged(code int16, err error) bool {
+	var refused *catalog.Refusal
+	switch code {
+	case kerr.InvalidRecord.Code, kerr.InvalidTimestamp.Code, kerr.OutOfOrderSequenceNumber.Code, kerr.InvalidProducerEpoch.Code:
+		return !errors.As(err, &refused)
+	}
+	return false
 }
 
 // produceFailed gives every partition that had gone well the code of the flush
