@@ -1,7 +1,9 @@
 package plog
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/leatdev/leat/internal/kafka"
 )
@@ -69,36 +71,60 @@ func (l *Log) firstAtIn(seg *segment, ts, from int64) (Stamp, error) {
 	return found, err
 }
 
-// Newest returns the record with the largest timestamp that can be read
-// (ListOffsets -3, KIP-734).
+// Newest returns the record with the largest timestamp that can be read, the
+// first of them (ListOffsets -3, KIP-734).
 func (l *Log) Newest() (Stamp, error) {
 	from := l.start.Load()
 	l.mu.RLock()
-	var best *segment
+	var segs []segment
 	for _, s := range l.segs {
-		if s.next > from && s.maxTS >= 0 && (best == nil || s.maxTS > best.maxTS) {
-			c := *s
-			best = &c
+		if s.next > from && s.maxTS >= 0 {
+			segs = append(segs, *s)
 		}
 	}
 	l.mu.RUnlock()
-	if best == nil {
-		return noStamp, nil
+	slices.SortStableFunc(segs, func(a, b segment) int { return cmp.Compare(b.maxTS, a.maxTS) })
+	found := noStamp
+	for i := range segs {
+		// A segment's largest timestamp may be that of a record below the log start
+		// or not readable yet: then others have to be looked at, too.
+		if found.Timestamp > segs[i].maxTS {
+			break
+		}
+		st, err := l.newestIn(&segs[i], from)
+		if errors.Is(err, errMoved) {
+			return l.Newest()
+		}
+		if err != nil {
+			return noStamp, err
+		}
+		if st.Timestamp > found.Timestamp || st.Timestamp == found.Timestamp && st.Offset >= 0 && st.Offset < found.Offset {
+			found = st
+		}
+	}
+	return found, nil
+}
+
+func (l *Log) newestIn(seg *segment, from int64) (Stamp, error) {
+	at := max(seg.base, from)
+	if seg.maxTSBase >= from && seg.maxTSBase < l.hw.Load() {
+		at = seg.maxTSBase
 	}
 	found := noStamp
-	err := l.scan(max(from, best.maxTSBase), best.next, func(b kafka.Batch) (bool, error) {
+	err := l.scan(at, seg.next, func(b kafka.Batch) (bool, error) {
 		if b.MaxTimestamp() <= found.Timestamp {
 			return true, nil
 		}
-		st, err := stampIn(b, from, func(r kafka.Record) bool { return r.Timestamp == b.MaxTimestamp() })
-		if st.Offset >= 0 {
-			found = st
+		// Of a batch that lies partly below the log start less may be left than
+		// its header says.
+		best := found.Timestamp
+		_, err := stampIn(b, from, func(r kafka.Record) bool { best = max(best, r.Timestamp); return best == b.MaxTimestamp() })
+		if err != nil || best == found.Timestamp {
+			return true, err
 		}
-		return found.Timestamp < best.maxTS, err
+		found, err = stampIn(b, from, func(r kafka.Record) bool { return r.Timestamp == best })
+		return found.Timestamp < seg.maxTS, err
 	})
-	if errors.Is(err, errMoved) {
-		return l.Newest()
-	}
 	return found, err
 }
 

@@ -217,7 +217,9 @@ func (s *Store) Close() error {
 	s.check.stop()
 	var errs []error
 	if s.wal.Err() == nil {
-		// A start after a clean stop does not look for what nobody refers to.
+		// A start after a clean stop does not look for what nobody refers to; what
+		// is to be removed may still have been on its way.
+		errs = append(errs, s.checkpoint(false))
 		s.tidy()
 		if err := s.dropReplaced(); err != nil {
 			s.opt.Logger.Warn("cannot remove segments that were compacted", "err", err)
