@@ -211,6 +211,9 @@ func parseGroupHeader(p []byte, salt uint64) (groupHeader, error) {
 	if g.salt != salt {
 		return g, fmt.Errorf("%w: of another data directory", errGroup)
 	}
+	if g.durable >= g.seq {
+		return g, fmt.Errorf("%w: group %d says that %d is durable", errGroup, g.seq, g.durable)
+	}
 	if g.length < groupHeaderSize || int64(g.frames)*frameHeaderSize > int64(g.length) {
 		return g, fmt.Errorf("%w: %d frames in %d bytes", errGroup, g.frames, g.length)
 	}

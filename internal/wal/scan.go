@@ -96,9 +96,7 @@ func (res *Result) collect(all []found, after, mark Pos) {
 			}
 		}
 		// Groups that are not there at all but were durable.
-		for ; next < f.seq && next <= mark; next++ {
-			res.Damaged = append(res.Damaged, Damage{Seq: next, Err: fmt.Errorf("group %d is missing", next)})
-		}
+		next = res.missing(next, min(f.seq-1, mark))
 		if f.seq != next {
 			res.tear(all[i:])
 			return
@@ -116,9 +114,17 @@ func (res *Result) collect(all []found, after, mark Pos) {
 		}
 		next++
 	}
-	for ; next <= mark; next++ {
-		res.Damaged = append(res.Damaged, Damage{Seq: next, Err: fmt.Errorf("group %d is missing", next)})
+	res.missing(next, mark)
+}
+
+// missing notes that the groups from..to, if any, are not there, and returns
+// the next one.
+func (res *Result) missing(from, to Pos) Pos {
+	if from > to {
+		return from
 	}
+	res.Damaged = append(res.Damaged, Damage{Seq: from, Err: fmt.Errorf("groups %d to %d are missing", from, to)})
+	return to + 1
 }
 
 func (res *Result) tear(rest []found) {
