@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/leatdev/leat/internal/vfs"
 )
@@ -168,7 +170,7 @@ func (d *syncSet) sync() error {
 				return err
 			}
 		}
-		for dir := range d.dirs {
+		for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
 			if err := d.store.opt.FS.SyncDir(dir); err != nil {
 				return err
 			}
@@ -273,7 +275,7 @@ func (s *Store) writeCheckpoint(planned map[*Log][]byte, cut Pos, clean bool) er
 
 func (s *Store) writeCheckpointFile(head checkpointHead, planned map[*Log][]byte) error {
 	var sections [][]byte
-	for _, l := range s.Logs() {
+	for _, l := range s.inOrder() {
 		b := planned[l]
 		if b == nil {
 			l.mu.RLock()

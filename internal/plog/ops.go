@@ -116,10 +116,12 @@ func lockOrder(ops []Op) []*Log {
 			logs = append(logs, ops[i].log)
 		}
 	}
-	slices.SortFunc(logs, func(a, b *Log) int {
-		return cmp.Or(slices.Compare(a.id.Topic[:], b.id.Topic[:]), cmp.Compare(a.id.Partition, b.id.Partition))
-	})
+	slices.SortFunc(logs, byID)
 	return slices.Compact(logs)
+}
+
+func byID(a, b *Log) int {
+	return cmp.Or(slices.Compare(a.id.Topic[:], b.id.Topic[:]), cmp.Compare(a.id.Partition, b.id.Partition))
 }
 
 // unit is a Submit on its way: what was changed in memory, to be completed or

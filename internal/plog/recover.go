@@ -161,7 +161,7 @@ func (l *Log) damaged(err error) {
 // rewrite puts the replayed tails into the segments and records it: from here
 // on the old write-ahead log is not needed.
 func (s *Store) rewrite(last Pos) error {
-	for _, l := range s.logs {
+	for _, l := range s.inOrder() {
 		l.dropBelowStart()
 	}
 	plans := s.plans()
@@ -230,7 +230,7 @@ func (s *Store) exists(name string) bool {
 func (s *Store) trimFiles(p *plan) error {
 	for i := range p.state.segs {
 		st := &p.state.segs[i]
-		for suffix, size := range map[string]uint32{logSuffix: st.end, indexSuffix: st.index, timeSuffix: st.times} {
+		for suffix, size := range st.sizes() {
 			name := st.file(p.log.dir(), suffix)
 			f, err := s.files.open(name, s.opt.FS.Open)
 			if isNotExist(err) && size == 0 {

@@ -2,6 +2,7 @@ package plog
 
 import (
 	"fmt"
+	"iter"
 	"path"
 )
 
@@ -75,6 +76,13 @@ const (
 	indexSuffix = ".index"
 	timeSuffix  = ".timeindex"
 )
+
+// sizes are the segment's files, by their suffixes, and their sizes.
+func (s *segment) sizes() iter.Seq2[string, uint32] {
+	return func(yield func(string, uint32) bool) {
+		_ = yield(logSuffix, s.end) && yield(indexSuffix, s.index) && yield(timeSuffix, s.times)
+	}
+}
 
 // file returns the path of the segment's file with the given suffix.
 func (s *segment) file(dir, suffix string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,6 +119,14 @@ func (s *Store) Logs() []*Log {
 		out = append(out, l)
 	}
 	return out
+}
+
+// inOrder returns all logs by their ids: what is done to the disk is the same
+// each time.
+func (s *Store) inOrder() []*Log {
+	logs := s.Logs()
+	slices.SortFunc(logs, byID)
+	return logs
 }
 
 // Admit keeps room for n bytes of data in one Submit that follows; it waits

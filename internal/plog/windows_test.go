@@ -205,7 +205,7 @@ func checkFiles(t *testing.T, fs vfs.FS, l *Log) {
 	}
 	var want []string
 	for _, seg := range l.segs {
-		for suffix, size := range map[string]uint32{logSuffix: seg.end, indexSuffix: seg.index, timeSuffix: seg.times} {
+		for suffix, size := range seg.sizes() {
 			name := seg.file("", suffix)
 			if suffix == logSuffix || size > 0 {
 				want = append(want, name)
