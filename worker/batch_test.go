@@ -48,6 +48,7 @@ func TestLoneMessageWaitsNoLongerThanWait(t *testing.T) {
 	for _, wait := range []time.Duration{0, 50 * time.Millisecond, 3 * time.Second} {
 		t.Run(wait.String(), func(t *testing.T) {
 			inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+				b.cluster.ExactTime(t)
 				called := make(chan time.Time, 10)
 				r := b.start(Config{Batch: Batch{Max: 32, Wait: wait}, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
 					called <- time.Now()

@@ -22,9 +22,7 @@ func header(r *kgo.Record, name string) string {
 // those it had, in the partition with its source's number.
 func TestDeadLetterKeepsTheRecordWhole(t *testing.T) {
 	inBubble(t, 4, []string{"in", "out"}, func(t *testing.T, b *bench) {
-		if err := b.cluster.CreateTopic("dlq", 2, nil); err != nil {
-			t.Fatal(err)
-		}
+		b.cluster.CreateTopic(t, "dlq", 2)
 		stamp := time.Date(2020, 2, 3, 4, 5, 6, 789e6, time.UTC)
 		value := []byte{0xff, 0xfe, 0, 1}
 		b.put(&kgo.Record{Topic: "in", Partition: 3, Value: []byte("first")})
@@ -105,9 +103,7 @@ leat.dlq.redrive-count=0`
 // payload. A result that is too large for its topic is that record's fault.
 func TestOversize(t *testing.T) {
 	inBubble(t, 1, []string{"in", "dlq"}, func(t *testing.T, b *bench) {
-		if err := b.cluster.CreateTopic("out", 1, map[string]string{"max.message.bytes": "3000"}); err != nil {
-			t.Fatal(err)
-		}
+		b.cluster.CreateTopic(t, "out", 1, "max.message.bytes=3000")
 		large := strings.Repeat("x", 990_000)
 		reason := strings.Repeat("because ", 10_000)
 		b.put(&kgo.Record{Topic: "in", Value: []byte(large)})

@@ -21,7 +21,7 @@ import (
 // cable is a network connection that can be cut: a worker whose cable is cut is as
 // good as killed, nothing of it reaches the cluster any more.
 type cable struct {
-	dial dialer
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	cut  atomic.Bool
 	mu   sync.Mutex
 	all  []interface{ Close() error }
@@ -57,7 +57,7 @@ func TestKillRepeatsOnlyWhatWasInFlight(t *testing.T) {
 	inBubble(t, 2, []string{"in", "out"}, func(t *testing.T, b *bench) {
 		const n, bound = 1000, 64
 		b.put(numbered("in", n, 30, 2)...)
-		line := &cable{dial: b.dial}
+		line := &cable{dial: b.cluster.Dial}
 		var mu sync.Mutex
 		handled := map[string]int{}
 		slow := func(_ context.Context, ms []*Message) ([]Outcome, error) {
@@ -138,7 +138,7 @@ func TestInFlightIsBounded(t *testing.T) {
 			return out, nil
 		})})
 		b.until("it is full", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Full })
-		<-time.After(time.Minute)
+		b.cluster.Pass(time.Minute)
 		s := r.Status().Partitions[0]
 		mu.Lock()
 		if seen > bound || s.InFlight > bound || s.Committed != 0 || s.Held != 1 {
@@ -227,8 +227,8 @@ func TestStopDrains(t *testing.T) {
 		if s := r.Status(); s.State != StateStopped || s.Calls != 0 {
 			t.Errorf("%+v", s)
 		}
-		if g := b.cluster.GroupInfo("g"); g != nil && len(g.Members) != 0 {
-			t.Errorf("the worker did not leave its group: %+v", g)
+		if n := b.cluster.Members(t, "g"); n != 0 {
+			t.Errorf("the worker did not leave its group: %d members", n)
 		}
 	})
 }
@@ -277,8 +277,8 @@ func TestRetentionLossStops(t *testing.T) {
 			b.until("all done", func() bool { return b.committed("g") == 20 })
 			r.stopped()
 			b.put(numbered("in", 20, 2, 2)...)
-			b.cluster.DeleteRecords("in", 0, 14)
-			b.cluster.DeleteRecords("in", 1, 17)
+			b.cluster.DeleteRecords(t, "in", 0, 14)
+			b.cluster.DeleteRecords(t, "in", 1, 17)
 			err := b.start(Config{Handler: ok}).ended()
 			ls := lost(t, err)
 			if len(ls) != 2 || ls[0].Records() != 4 || ls[1].Records() != 7 {
@@ -305,7 +305,7 @@ func TestRetentionLossStops(t *testing.T) {
 			b.until("it is full", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Full })
 			// More than the client has fetched ahead is taken away.
 			b.put(numbered("in", 20, 20, 1)...)
-			b.cluster.DeleteRecords("in", 0, 65)
+			b.cluster.DeleteRecords(t, "in", 0, 65)
 			close(hold)
 			ls := lost(t, r.ended())
 			if len(ls) != 1 || ls[0].Start != 65 || ls[0].Records() <= 0 {
@@ -403,9 +403,7 @@ func TestResultsThatCannotBeWrittenPause(t *testing.T) {
 		if n := b.committed("g"); n != 0 {
 			t.Errorf("%d committed with nothing written", n)
 		}
-		if err := b.cluster.CreateTopic("out", 1, nil); err != nil {
-			t.Fatal(err)
-		}
+		b.cluster.CreateTopic(t, "out", 1)
 		b.until("everything is committed", func() bool { return b.committed("g") == 10 })
 		if err := r.stopped(); err != nil {
 			t.Fatal(err)
@@ -419,9 +417,10 @@ func TestResultsThatCannotBeWrittenPause(t *testing.T) {
 // Commits that are refused because of a rebalance are put off, not fatal.
 func TestFencedCommitsAreNotFatal(t *testing.T) {
 	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+		fake := b.cluster.Fake(t)
 		r := b.start(Config{Retry: quick, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) { return echo(ms), nil })})
 		b.until("assigned", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Committed == 0 })
-		fault := b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: -1})
+		fault := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: -1})
 		b.put(numbered("in", 10, 10, 1)...)
 		b.until("they came out", func() bool { return b.count("out") == 10 })
 		<-time.After(time.Second)
@@ -445,9 +444,7 @@ func TestTopicThatComesLater(t *testing.T) {
 	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
 		r := b.start(Config{Start: Latest(), Topics: []string{"in", "later"}, Retry: quick, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) { return echo(ms), nil })})
 		b.until("assigned", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Committed == 0 })
-		if err := b.cluster.CreateTopic("later", 1, nil); err != nil {
-			t.Fatal(err)
-		}
+		b.cluster.CreateTopic(t, "later", 1)
 		b.put(numbered("later", 5, 5, 1)...)
 		b.until("all came out", func() bool { return b.count("out") == 5 })
 		if err := r.stopped(); err != nil {

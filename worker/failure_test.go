@@ -133,9 +133,9 @@ func TestFewRecordsDuringAnOutageAreKept(t *testing.T) {
 		b.until("the first is committed", func() bool { return b.committed("g") == 1 })
 		down.Store(true)
 		b.put(rs[1])
-		<-time.After(10 * time.Minute)
+		b.cluster.Pass(10 * time.Minute)
 		b.put(rs[2])
-		<-time.After(10 * time.Minute)
+		b.cluster.Pass(10 * time.Minute)
 		if s := r.Status(); s.State != StatePaused || s.DeadLetters != 0 {
 			t.Errorf("after twenty minutes: %+v", s)
 		}
@@ -191,7 +191,8 @@ func TestBackendDownPausesTheWorker(t *testing.T) {
 					b.put(numbered("in", n, 50, 2)...)
 					b.until("it pauses", func() bool { return r.Status().State == StatePaused })
 					since := time.Now()
-					<-time.After(time.Minute)
+					b.cluster.Pass(time.Minute)
+					b.until("it asks again and again", func() bool { mu.Lock(); defer mu.Unlock(); return len(probes) >= 12 })
 					s := r.Status()
 					if s.State != StatePaused || s.Pause.Reason != c.reason && s.Pause.Reason != PauseFailing || s.Pause.Since.After(since) || s.Pause.Err == "" {
 						t.Errorf("status after a minute: %+v %+v", s, s.Pause)
@@ -232,7 +233,7 @@ func TestFirstRecordEverFails(t *testing.T) {
 		rs := numbered("in", 2, 2, 1)
 		b.put(rs[0])
 		b.until("it pauses", func() bool { return r.Status().State == StatePaused })
-		<-time.After(time.Minute)
+		b.cluster.Pass(time.Minute)
 		if n := b.count("dlq"); n != 0 {
 			t.Fatalf("%d dead letters while nothing ever passed", n)
 		}
@@ -250,6 +251,7 @@ func TestFirstRecordEverFails(t *testing.T) {
 // RetryAfter of one record is waited for in full.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+		b.cluster.ExactTime(t)
 		var calls []time.Time
 		r := b.start(Config{Retry: quick, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
 			calls = append(calls, time.Now())
@@ -273,6 +275,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 // a pause as long as asked for, then one record to ask with.
 func TestBatchToldToComeBackLaterIsNotSplit(t *testing.T) {
 	inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+		b.cluster.ExactTime(t)
 		b.put(numbered("in", 32, 32, 1)...)
 		var mu sync.Mutex
 		var at []time.Time

@@ -5,24 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/leatdev/leat/internal/testcluster"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// bench is a cluster in memory and what tests do with it. Nearly everything runs in
-// a synctest bubble: waiting costs nothing and time is exact.
+// bench is a cluster and what tests do with it. Nearly everything runs in a
+// synctest bubble: waiting costs nothing and time is exact.
 type bench struct {
 	t       *testing.T
-	dial    dialer
-	cluster *kfake.Cluster
+	cluster *testcluster.Cluster
 	cl      *kgo.Client
 	adm     *kadm.Client
 	runners []*runner
@@ -32,10 +29,7 @@ type bench struct {
 // partitions each.
 func inBubble(t *testing.T, partitions int32, topics []string, story func(*testing.T, *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n := &memNet{}
-		withCluster(t, story, partitions, topics, n.dial, kfake.ListenFn(n.listen))
-	})
+	testcluster.InBubble(t, withTopics(partitions, topics, story))
 }
 
 // inRealTime is inBubble for stories in which members of a group wait for each
@@ -43,38 +37,31 @@ func inBubble(t *testing.T, partitions int32, topics []string, story func(*testi
 // those.
 func inRealTime(t *testing.T, partitions int32, topics []string, story func(*testing.T, *bench)) {
 	t.Helper()
-	withCluster(t, story, partitions, topics, (&net.Dialer{}).DialContext)
+	withTopics(partitions, topics, story)(t, testcluster.Start(t))
 }
 
-func withCluster(t *testing.T, story func(*testing.T, *bench), partitions int32, topics []string, dial dialer, opts ...kfake.Opt) {
-	t.Helper()
-	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
-	b := &bench{t: t, dial: dial, cluster: cluster}
-	b.cl = b.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
-	defer b.cl.Close()
-	b.adm = kadm.NewClient(b.cl)
-	defer func() {
-		for _, r := range b.runners {
-			r.cancel()
-			<-r.done
+func withTopics(partitions int32, topics []string, story func(*testing.T, *bench)) func(*testing.T, *testcluster.Cluster) {
+	return func(t *testing.T, cluster *testcluster.Cluster) {
+		t.Helper()
+		for _, topic := range topics {
+			cluster.CreateTopic(t, topic, partitions)
 		}
-	}()
-	story(t, b)
+		b := &bench{t: t, cluster: cluster, adm: cluster.Admin}
+		b.cl = b.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+		defer b.cl.Close()
+		defer func() {
+			for _, r := range b.runners {
+				r.cancel()
+				<-r.done
+			}
+		}()
+		story(t, b)
+	}
 }
-
-type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
 func (b *bench) client(opts ...kgo.Opt) *kgo.Client {
 	b.t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.cluster.ListenAddrs()...), kgo.Dialer(b.dial)}, opts...)...)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return cl
+	return b.cluster.Client(b.t, opts...)
 }
 
 // put writes records and fails the test when one is not taken.
@@ -117,8 +104,8 @@ func (b *bench) start(cfg Config) *runner {
 
 func (b *bench) worker(cfg Config) *Worker {
 	b.t.Helper()
-	cfg.Seeds = b.cluster.ListenAddrs()
-	cfg.ClientOpts = append([]kgo.Opt{kgo.Dialer(b.dial)}, cfg.ClientOpts...)
+	cfg.Seeds = b.cluster.Seeds
+	cfg.ClientOpts = append([]kgo.Opt{kgo.Dialer(b.cluster.Dial)}, cfg.ClientOpts...)
 	if cfg.Group == "" {
 		cfg.Group = "g"
 	}
@@ -152,16 +139,11 @@ func (r *runner) ended() error {
 	}
 }
 
-// until waits for a condition in the bubble's time.
+// until waits for a condition.
 func (b *bench) until(what string, cond func() bool) {
 	b.t.Helper()
-	deadline := time.After(10 * time.Minute)
-	for !cond() {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-deadline:
-			b.t.Fatalf("never: %s", what)
-		}
+	if !b.cluster.Until(cond) {
+		b.t.Fatalf("never: %s", what)
 	}
 }
 

@@ -47,7 +47,7 @@ func TestHeldMessagesAreSettledLater(t *testing.T) {
 		r := b.start(Config{Handler: h, DeadLetter: DeadLetter{Topic: "dlq"}})
 		b.put(numbered("in", 10, 1, 1)...) // one key: it must not wait for itself
 		b.until("all are held", func() bool { return len(h.held()) == 10 })
-		<-time.After(time.Minute)
+		b.cluster.Pass(time.Minute)
 		if n := b.committed("g"); n != 0 {
 			t.Errorf("%d of the held are committed", n)
 		}

@@ -13,33 +13,28 @@ import (
 	"time"
 
 	"github.com/leatdev/leat/event"
+	"github.com/leatdev/leat/internal/testcluster"
 	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 type bench struct {
 	t       *testing.T
-	cluster *kfake.Cluster
+	cluster *testcluster.Cluster
 	cl      *kgo.Client
 	inbox   *Inbox
 }
 
 func newBench(t *testing.T, partitions int32, topics ...string) *bench {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
-	if err != nil {
-		t.Fatal(err)
+	cluster := testcluster.Start(t)
+	for _, topic := range topics {
+		cluster.CreateTopic(t, topic, partitions)
 	}
-	t.Cleanup(cluster.Close)
-	seeds := kgo.SeedBrokers(cluster.ListenAddrs()...)
-	cl, err := kgo.NewClient(seeds, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cl := cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	t.Cleanup(cl.Close)
-	inbox, err := NewInbox(seeds)
+	inbox, err := NewInbox(kgo.SeedBrokers(cluster.Seeds...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +255,7 @@ func TestWorkerToInboxAndBack(t *testing.T) {
 	b := newBench(t, 2, "orders", "dlq", "out", "support.mood.redrive")
 	var healed atomic.Bool
 	w, err := worker.New(worker.Config{
-		Seeds: b.cluster.ListenAddrs(), Group: "support.mood", Topics: []string{"orders", "support.mood.redrive"},
+		Seeds: b.cluster.Seeds, Group: "support.mood", Topics: []string{"orders", "support.mood.redrive"},
 		DeadLetter: worker.DeadLetter{Topic: "dlq", Pipeline: "support", Step: "mood"}, Logger: slog.New(slog.DiscardHandler),
 		Handler: worker.HandlerFunc(func(_ context.Context, ms []*worker.Message) ([]worker.Outcome, error) {
 			out := make([]worker.Outcome, len(ms))

@@ -10,14 +10,13 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/leatdev/leat/event"
+	"github.com/leatdev/leat/internal/testcluster"
 	"github.com/leatdev/leat/pipeline"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -75,12 +74,11 @@ func deskFuncs() pipeline.Funcs {
 	}
 }
 
-// bench is a cluster in memory. Everything runs in a synctest bubble: waiting
+// bench is a cluster and what tests do with it, in a synctest bubble: waiting
 // costs nothing.
 type bench struct {
 	t       *testing.T
-	net     *memNet
-	cluster *kfake.Cluster
+	cluster *testcluster.Cluster
 	cl      *kgo.Client
 	adm     *kadm.Client
 	flows   []*runner
@@ -88,20 +86,10 @@ type bench struct {
 
 func inBubble(t *testing.T, story func(*bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, net: &memNet{}}
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(b.net.listen), kfake.DefaultNumPartitions(3))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cluster.Close()
-		b.cluster = cluster
-		b.cl, err = kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(b.net.dial), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(4<<20))
-		if err != nil {
-			t.Fatal(err)
-		}
+	testcluster.InBubble(t, func(t *testing.T, cluster *testcluster.Cluster) {
+		b := &bench{t: t, cluster: cluster, adm: cluster.Admin}
+		b.cl = cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(4<<20))
 		defer b.cl.Close()
-		b.adm = kadm.NewClient(b.cl)
 		defer func() {
 			for _, r := range b.flows {
 				r.cancel()
@@ -131,12 +119,12 @@ func (b *bench) flow(r *runner, yaml string, funcs pipeline.Funcs) *Flow {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	dial := b.net.dial
+	dial := b.cluster.Dial
 	if r != nil {
 		dial = r.dial
 	}
 	return New(Config{
-		Seeds: b.cluster.ListenAddrs(), ClientOpts: []kgo.Opt{kgo.Dialer(dial)},
+		Seeds: b.cluster.Seeds, ClientOpts: []kgo.Opt{kgo.Dialer(dial)},
 		Protocols: Protocols(funcs, slog.New(slog.DiscardHandler)), Logger: slog.New(slog.DiscardHandler),
 	}, ps)
 }
@@ -182,30 +170,26 @@ func (r *runner) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if r.cut {
 		return nil, errors.New("this process is dead")
 	}
-	c, err := r.b.net.dial(ctx, network, addr)
+	c, err := r.b.cluster.Dial(ctx, network, addr)
 	if err == nil {
 		r.conns = append(r.conns, c)
 	}
 	return c, err
 }
 
-// until waits for a condition in the bubble's time.
+// until waits for a condition.
 func (b *bench) until(what string, cond func() bool) {
 	b.t.Helper()
-	deadline := time.After(30 * time.Minute)
-	for !cond() {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-deadline:
-			for _, r := range b.flows {
-				for _, s := range r.Status() {
-					data, _ := json.Marshal(s)
-					b.t.Log(string(data))
-				}
-			}
-			b.t.Fatalf("never: %s", what)
+	if b.cluster.Until(cond) {
+		return
+	}
+	for _, r := range b.flows {
+		for _, s := range r.Status() {
+			data, _ := json.Marshal(s)
+			b.t.Log(string(data))
 		}
 	}
+	b.t.Fatalf("never: %s", what)
 }
 
 // put writes records as they are, to the partitions they name.
@@ -257,10 +241,7 @@ func (b *bench) all(topic string) []*kgo.Record {
 	if n == 0 {
 		return nil
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.cluster.ListenAddrs()...), kgo.Dialer(b.net.dial), kgo.ConsumeTopics(topic))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	cl := b.cluster.Client(b.t, kgo.ConsumeTopics(topic))
 	defer cl.Close()
 	var out []*kgo.Record
 	for len(out) < n {

@@ -141,7 +141,7 @@ func TestRepeatsOfRowsLongDone(t *testing.T) {
 		b.put(b.again("support.mood")...)
 		r = b.run(desk, deskFuncs())
 		b.until("the repeats are read", func() bool { return b.committed("support.desk", "support.mood") })
-		<-time.After(2 * time.Minute) // much more than a row waits
+		b.cluster.Pass(2 * time.Minute) // much more than a row waits
 		if n, dead := b.count("support.desk"), b.count("support.dlq"); n != 40 || dead != 0 {
 			t.Errorf("%d rows of 40 messages, %d dead letters", n, dead)
 		}
