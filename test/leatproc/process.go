@@ -31,6 +31,18 @@ type Process struct {
 // Run starts a program in its own process group; it is killed at the latest when the test ends.
 func Run(t testing.TB, dir, name string, args ...string) *Process {
 	t.Helper()
+	return RunFramed(t, readLine, dir, name, args...)
+}
+
+func readLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadString('\n')
+	return strings.TrimSuffix(line, "\n"), err
+}
+
+// RunFramed is Run for programs whose output is not made of lines: read takes one
+// piece of it. A piece that comes with an error is dropped if it is empty.
+func RunFramed(t testing.TB, read func(*bufio.Reader) (string, error), dir, name string, args ...string) *Process {
+	t.Helper()
 	p := &Process{Name: name + " " + strings.Join(args, " "), ended: make(chan struct{})}
 	p.tail.changed = make(chan struct{})
 	p.cmd = exec.Command(name, args...)
@@ -50,10 +62,10 @@ func Run(t testing.TB, dir, name string, args ...string) *Process {
 		defer close(lines)
 		r := bufio.NewReaderSize(stdout, 1<<20)
 		for {
-			line, err := r.ReadString('\n')
-			if line != "" {
+			line, err := read(r)
+			if line != "" || err == nil {
 				select {
-				case lines <- strings.TrimSuffix(line, "\n"):
+				case lines <- line:
 				case <-t.Context().Done():
 					return
 				}
