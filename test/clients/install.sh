@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs a client for these tests, once, into the user's cache, and prints where.
+#
+#   ./install.sh python newest|2.0.2     a virtual environment with kafka-python
+#   ./install.sh java                    the client's jars and, compiled, Client.java
+#
+# LEAT_CLIENTS says where to, else it is leat/clients in the user's cache.
+set -eu
+cd "$(dirname "$0")"
+cache=${LEAT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/leat/clients}
+
+# A copy of what was asked for is written last: it says that all of it is there.
+case ${1:-} in
+python)
+	requirements=python/requirements-$2.txt
+	venv=$cache/kafka-python-$2
+	if ! cmp -s "$requirements" "$venv/installed.txt"; then
+		python=python3
+		if [ "$2" = 2.0.2 ]; then
+			for python in python3.11 python3.10 python3.9 python3; do
+				"$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' 2>/dev/null && break
+			done
+			"$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' ||
+				{ echo "kafka-python 2.0.2 needs a Python of at most 3.11" >&2; exit 1; }
+		fi
+		mkdir -p "$venv"
+		"$python" -m venv --clear "$venv" >&2
+		"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
+		cp "$requirements" "$venv/installed.txt"
+	fi
+	echo "$venv"
+	;;
+java)
+	jars=$cache/java
+	if ! cat java/pom.xml java/Client.java | cmp -s - "$jars/installed"; then
+		rm -rf "$jars"
+		mkdir -p "$jars"
+		mvn -q -B -f java/pom.xml dependency:copy-dependencies -DoutputDirectory="$jars" >&2
+		javac -cp "$jars/*" -d "$jars" java/Client.java >&2
+		cat java/pom.xml java/Client.java >"$jars/installed"
+	fi
+	echo "$jars"
+	;;
+*)
+	echo "say python newest, python 2.0.2 or java" >&2
+	exit 2
+	;;
+esac
