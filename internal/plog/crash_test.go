@@ -75,7 +75,7 @@ func (c *crashRun) id(n int) ID { return testID(n + 10*c.life[n]) }
 
 func (c *crashRun) open() {
 	c.epoch++
-	opt := testOptions(c.fs, c.epoch)
+	opt := testOptions(crashDisk(c.fs), c.epoch)
 	opt.WALFileSize, opt.WALFiles = 256<<10, 4
 	s, r, err := Open(opt)
 	if err != nil {
@@ -138,6 +138,7 @@ func (c *crashRun) submit(n int, wait bool, ops ...Op) {
 	}
 	defer release()
 	_, pos, err := c.s.Submit(ops...)
+	crashSubmitted(c.s)
 	if err != nil {
 		c.t.Fatalf("seed %d: submit: %v", c.seed, err)
 	}
