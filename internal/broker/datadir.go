@@ -58,14 +58,30 @@ func openDir(fsys vfs.FS, dir string) (meta, io.Closer, error) {
 	return m, lock, nil
 }
 
+// makeDir makes the directory and those above it, each of them durably: a file that
+// was synced is lost all the same if the way to it is.
 func makeDir(fsys vfs.FS, dir string) error {
-	if _, err := fsys.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
+	dir = path.Clean(dir)
+	var made []string
+	for at := dir; ; at = path.Dir(at) {
+		_, err := fsys.Stat(at)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || at == path.Dir(at) {
+			return err
+		}
+		made = append(made, at)
 	}
 	if err := fsys.MkdirAll(dir); err != nil {
 		return err
 	}
-	return fsys.SyncDir(path.Dir(path.Clean(dir)))
+	for _, at := range made {
+		if err := fsys.SyncDir(path.Dir(at)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readMeta(fsys vfs.FS, dir string) (meta, error) {
