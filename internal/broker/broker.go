@@ -201,13 +201,21 @@ func (b *Broker) addTopic(t *catalog.Topic, logs []*plog.Log) {
 	tp.parts.Store(&parts)
 }
 
-// dropTopic forgets a topic that the catalogue no longer has.
+// dropTopic forgets a topic that the catalogue no longer has, and wakes who waits
+// for it: the wake-up by the log came when the topic could still be found.
 func (b *Broker) dropTopic(id kafka.UUID) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t := b.byID[id]; t != nil {
+	t := b.byID[id]
+	if t != nil {
 		delete(b.byID, id)
 		delete(b.topics, t.name)
+	}
+	b.mu.Unlock()
+	if t == nil {
+		return
+	}
+	for _, p := range *t.parts.Load() {
+		p.wait.wake()
 	}
 }
 
