@@ -132,23 +132,21 @@ func (l *Log) Fenced() error {
 	return l.fence
 }
 
-// EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch
-// at or below the one asked for, and the offset at which the next one began or,
-// for the newest, the high watermark. -1, -1 when no such epoch is known.
+// EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-279) for an epoch that has
+// been: the largest one at or below it that wrote here, and the offset at which
+// the next one began or, for the newest, the high watermark. An epoch older than
+// all of these wrote nothing, and ends where the first of them began.
 func (l *Log) EpochEnd(epoch int32) (int32, int64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	found, end := int32(-1), int64(-1)
+	found := epoch
 	for i, e := range l.epochs {
 		if e.Epoch > epoch {
-			break
+			return found, e.Start
 		}
-		found, end = e.Epoch, l.hw.Load()
-		if i+1 < len(l.epochs) {
-			end = l.epochs[i+1].Start
-		}
+		found = l.epochs[i].Epoch
 	}
-	return found, end
+	return found, l.hw.Load()
 }
 
 // EpochAt returns the leader epoch that wrote offset; -1 when it is not known.

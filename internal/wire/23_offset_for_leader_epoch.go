@@ -8,8 +8,8 @@ import (
 //
 // Behaviour:
 //   - The end of the newest epoch is the high watermark.
-//   - An epoch that wrote nothing here answers with the one before it; none at
-//     all with -1, -1.
+//   - An epoch that wrote nothing here answers with the one before it; one that
+//     has not been yet with -1, -1.
 //
 // Versions:
 //   - v2: the client's current leader epoch is checked; v3: replica id; v4: flexible
