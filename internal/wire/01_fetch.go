@@ -42,6 +42,7 @@ func (a *api) fetch(r *Request, req *kmsg.FetchRequest) Reply {
 		return answer(resp)
 	}
 	f := &fetching{api: a, r: r, req: req, resp: resp, session: s}
+	f.known = f.lookUp()
 	f.until = a.broker.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	if f.enough() {
 		return answer(f.fill())
@@ -58,20 +59,41 @@ type fetching struct {
 	req     *kmsg.FetchRequest
 	resp    *kmsg.FetchResponse
 	session *fetchSession
+	known   int // partitions that were there when it came
 	until   time.Time
 	look    sync.Mutex // held while park looks at the session
+}
+
+// lookUp notes which partitions are there. Others get their error in the answer,
+// but the answer does not come sooner for them unless nothing else is asked for: as
+// with Kafka, a client that goes on asking for a topic that is gone does not spin.
+func (f *fetching) lookUp() (known int) {
+	for _, fp := range f.session.parts {
+		_, err := f.api.partition(f.req.Version >= 13, fp.topic, fp.id, fp.partition)
+		if fp.unknown = err != nil; !fp.unknown {
+			known++
+		}
+	}
+	return known
 }
 
 // enough reports whether the answer need not wait: it has min_bytes, something
 // to complain about, or nobody to wait for it.
 func (f *fetching) enough() bool {
-	if f.req.MaxWaitMillis <= 0 || f.req.MinBytes <= 0 || f.r.Ctx.Err() != nil || !f.api.broker.Now().Before(f.until) {
+	// More than max_bytes cannot come, whatever min_bytes says.
+	want := min(int(f.req.MinBytes), int(f.req.MaxBytes), f.api.fetchMaxBytes)
+	if f.req.MaxWaitMillis <= 0 || want <= 0 || f.known == 0 || f.r.Ctx.Err() != nil || !f.api.broker.Now().Before(f.until) {
 		return true
 	}
-	want := int(f.req.MinBytes)
 	for _, fp := range f.session.parts {
+		if fp.unknown {
+			continue
+		}
 		part, err := f.find(fp)
 		if err != nil || fp.offset < part.Log.Start() || fp.offset > part.Log.HighWatermark() {
+			return true
+		}
+		if _, _, diverges := f.diverges(part, fp); diverges {
 			return true
 		}
 		if want -= part.Log.Available(fp.offset, want); want <= 0 {
@@ -162,21 +184,23 @@ func (f *fetching) read(fp *fetchPart, left int, first bool) kmsg.FetchResponseT
 	}
 	if err != nil {
 		rp.ErrorCode = f.api.code(f.r, err)
+		rp.LogStartOffset = -1
 	}
 	return rp
 }
 
 func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, fp *fetchPart, left int, first bool) error {
-	if fp.fetchedEpoch >= 0 {
-		// The client's log and ours part where the epoch that it last read from
-		// ends sooner here (KIP-595).
-		if epoch, end := part.EpochEnd(fp.fetchedEpoch, f.api.broker.Epoch); end >= 0 && (epoch < fp.fetchedEpoch || end < fp.offset) {
-			rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
-		}
-	}
 	// The marks first: what is read after them may only be newer.
 	rp.LogStartOffset = part.Log.Start()
 	hw := part.Log.HighWatermark()
+	if epoch, end, diverges := f.diverges(part, fp); diverges {
+		if end < 0 || fp.offset < rp.LogStartOffset {
+			return kerr.OffsetOutOfRange
+		}
+		rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
+		rp.HighWatermark, rp.LastStableOffset = hw, hw
+		return nil
+	}
 	b, err := part.Log.Read(fp.offset, min(int(fp.maxBytes), left), first)
 	if err != nil {
 		return err
@@ -189,6 +213,17 @@ func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.P
 		rp.RecordBatches = b
 	}
 	return nil
+}
+
+// diverges tells whether the client's log and ours part: the epoch that it last
+// read from ends sooner here (KIP-595). It may then keep what is below the end;
+// end is -1 when no such epoch is known here.
+func (f *fetching) diverges(part *broker.Partition, fp *fetchPart) (epoch int32, end int64, yes bool) {
+	if fp.fetchedEpoch < 0 {
+		return -1, -1, false
+	}
+	epoch, end = part.EpochEnd(fp.fetchedEpoch, f.api.broker.Epoch)
+	return epoch, end, epoch < fp.fetchedEpoch || end < fp.offset
 }
 
 // endOf returns the offset after the batches; -1 for none.

@@ -31,6 +31,7 @@ type fetchPart struct {
 	maxBytes     int32
 	epoch        int32 // the leader epoch the client believes in; -1 = none
 	fetchedEpoch int32 // of the last record it has; -1 = none
+	unknown      bool  // it was not there when the present request came
 
 	// What the client was last told; a full answer tells everything.
 	told          bool
@@ -54,8 +55,13 @@ type fetchSession struct {
 	epoch       int32 // of the next request
 	byID        bool
 	incremental bool // the present answer
-	parts       []*fetchPart
 	used        time.Time
+
+	// mu guards what an answer writes into parts and their order against the next
+	// request of the session, which copies them: a client may send that before it
+	// has the answer.
+	mu    sync.Mutex
+	parts []*fetchPart
 }
 
 // fetchSessions are the sessions of all clients.
@@ -94,13 +100,29 @@ func (c *fetchSessions) open(req *kmsg.FetchRequest, now time.Time) (*fetchSessi
 	if next.epoch <= 0 {
 		next.epoch = 1
 	}
-	for _, p := range s.parts {
-		q := *p
-		next.parts = append(next.parts, &q)
-	}
+	next.parts = s.copyParts()
 	next.update(req)
+	if len(next.parts) == 0 {
+		// Nothing is left to remember: the session ends (KIP-227).
+		delete(c.byID, s.id)
+		next.id = 0
+		return next, nil
+	}
 	c.byID[s.id] = next
 	return next, nil
+}
+
+// copyParts copies the partitions with what the client was told of them.
+func (s *fetchSession) copyParts() []*fetchPart {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]fetchPart, len(s.parts))
+	parts := make([]*fetchPart, len(s.parts))
+	for i, p := range s.parts {
+		all[i] = *p
+		parts[i] = &all[i]
+	}
+	return parts
 }
 
 func (c *fetchSessions) hasRoom(now time.Time) bool {
@@ -129,6 +151,9 @@ func (c *fetchSessions) newID() int32 {
 
 // update adds, changes and removes partitions as the request says.
 func (s *fetchSession) update(req *kmsg.FetchRequest) {
+	if len(req.Topics) == 0 && len(req.ForgottenTopics) == 0 {
+		return // what a consumer that keeps up sends
+	}
 	index := make(map[fetchPartKey]*fetchPart, len(s.parts))
 	for _, p := range s.parts {
 		index[p.key()] = p
@@ -168,6 +193,8 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 
 // tells decides whether the answer names the partition, and notes what it says.
 func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	p.hadRecordsNow = len(rp.RecordBatches) > 0
 	tell := !s.incremental || !p.told || p.hadRecordsNow || rp.ErrorCode != 0 ||
 		rp.HighWatermark != p.toldHW || rp.LogStartOffset != p.toldLogStart || rp.DivergingEpoch.EndOffset >= 0
@@ -192,5 +219,7 @@ func (s *fetchSession) answered() {
 			waiting = append(waiting, p)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.parts = append(waiting, served...)
 }
