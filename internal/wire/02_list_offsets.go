@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -22,8 +24,10 @@ const (
 //
 // Behaviour:
 //   - Latest is the high watermark: what is not durable has no offset yet.
-//   - Nothing is tiered: the earliest local offset, and the earliest that waits
-//     for tiering, are the log start; the latest tiered one is -1.
+//   - Nothing is tiered: the earliest local offset is the log start; the latest
+//     that is tiered and the earliest that waits for it are -1.
+//   - A timestamp below zero that the version does not know gets
+//     UNSUPPORTED_VERSION; a partition asked for twice INVALID_REQUEST, once.
 //   - By time: the first record at or after the timestamp.
 //
 // Versions:
@@ -41,10 +45,16 @@ func (a *api) listOffsets(r *Request, req *kmsg.ListOffsetsRequest) Reply {
 	for _, t := range req.Topics {
 		rt := kmsg.NewListOffsetsResponseTopic()
 		rt.Topic = t.Topic
-		for _, p := range t.Partitions {
+		for i, p := range t.Partitions {
+			if again(t.Partitions[:i], p.Partition) {
+				continue // said once
+			}
 			rp := kmsg.NewListOffsetsResponseTopicPartition()
 			rp.Partition, rp.Offset, rp.Timestamp, rp.LeaderEpoch = p.Partition, -1, -1, -1
 			st, err := a.listOffset(req.Version, t.Topic, p)
+			if again(t.Partitions[i+1:], p.Partition) {
+				err = kerr.InvalidRequest
+			}
 			if err != nil {
 				rp.ErrorCode = a.code(r, err)
 			} else {
@@ -57,11 +67,19 @@ func (a *api) listOffsets(r *Request, req *kmsg.ListOffsetsRequest) Reply {
 	return answer(resp)
 }
 
+// again tells whether a partition is among others.
+func again(others []kmsg.ListOffsetsRequestTopicPartition, p int32) bool {
+	return slices.ContainsFunc(others, func(o kmsg.ListOffsetsRequestTopicPartition) bool { return o.Partition == p })
+}
+
 // specialSince are the versions that brought the special timestamps.
-var specialSince = map[int64]int16{offsetMaxTimestamp: 7, offsetEarliestLocal: 8, offsetLatestTiered: 9, offsetEarliestDue: 11}
+var specialSince = map[int64]int16{offsetLatest: 1, offsetEarliest: 1, offsetMaxTimestamp: 7, offsetEarliestLocal: 8, offsetLatestTiered: 9, offsetEarliestDue: 11}
 
 func (a *api) listOffset(version int16, topic string, p kmsg.ListOffsetsRequestTopicPartition) (plog.Stamp, error) {
 	none := plog.Stamp{Offset: -1, Timestamp: -1, Epoch: -1}
+	if since, special := specialSince[p.Timestamp]; p.Timestamp < 0 && (!special || version < since) {
+		return none, kerr.UnsupportedVersion
+	}
 	part, err := a.partition(false, topic, [16]byte{}, p.Partition)
 	if err == nil {
 		err = a.checkEpoch(part, p.CurrentLeaderEpoch)
@@ -72,30 +90,28 @@ func (a *api) listOffset(version int16, topic string, p kmsg.ListOffsetsRequestT
 	if err != nil {
 		return none, err
 	}
-	if since, special := specialSince[p.Timestamp]; special && version < since {
-		return none, kerr.UnsupportedForMessageFormat
-	}
-	at := func(offset int64) plog.Stamp {
-		epoch := part.Log.EpochAt(offset)
-		if epoch < 0 {
-			epoch = a.broker.Epoch
-		}
-		return plog.Stamp{Offset: offset, Timestamp: -1, Epoch: epoch}
-	}
 	switch p.Timestamp {
 	case offsetLatest:
-		return at(part.Log.HighWatermark()), nil
-	case offsetEarliest, offsetEarliestLocal, offsetEarliestDue:
-		return at(part.Log.Start()), nil
-	case offsetLatestTiered:
+		return plog.Stamp{Offset: part.Log.HighWatermark(), Timestamp: -1, Epoch: a.broker.Epoch}, nil
+	case offsetEarliest, offsetEarliestLocal:
+		return earliest(part, a.broker.Epoch), nil
+	case offsetLatestTiered, offsetEarliestDue:
 		return none, nil
 	case offsetMaxTimestamp:
 		return part.Log.Newest()
 	}
-	if p.Timestamp < 0 {
-		return none, kerr.UnsupportedForMessageFormat
-	}
 	return part.Log.FirstAt(p.Timestamp)
+}
+
+// earliest is the log start, with the epoch that wrote there; the current one when
+// nothing has been written.
+func earliest(part *broker.Partition, current int32) plog.Stamp {
+	start := part.Log.Start()
+	epoch := part.Log.EpochAt(start)
+	if epoch < 0 {
+		epoch = current
+	}
+	return plog.Stamp{Offset: start, Timestamp: -1, Epoch: epoch}
 }
 
 // checkEpoch compares the leader epoch that a client believes in with ours

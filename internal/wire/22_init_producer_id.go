@@ -10,6 +10,8 @@ import (
 // Behaviour:
 //   - Without a transactional id every call gets a new producer id with epoch 0,
 //     also one that names an id it had (KIP-360), as Kafka does.
+//   - A producer id without an epoch, an epoch without an id, and an empty
+//     transactional id are INVALID_REQUEST.
 //   - Producer ids are never given out twice: the number of the start is their
 //     high part.
 //   - Transactions are not there yet: a transactional id gets
@@ -22,6 +24,10 @@ import (
 func (a *api) initProducerID(r *Request, req *kmsg.InitProducerIDRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
 	resp.ProducerID, resp.ProducerEpoch = -1, -1
+	if (req.ProducerID < 0) != (req.ProducerEpoch < 0) || req.TransactionalID != nil && *req.TransactionalID == "" {
+		resp.ErrorCode = kerr.InvalidRequest.Code
+		return answer(resp)
+	}
 	if req.TransactionalID != nil {
 		resp.ErrorCode = kerr.TransactionalIDNotFound.Code
 		return answer(resp)
