@@ -63,7 +63,7 @@ func (w *Worker) prepareOffsets(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if neverCommits(err) {
-			return fmt.Errorf("reading the group's offsets: %w", err)
+			return err
 		}
 		w.note(err)
 		w.cfg.Logger.Warn("cannot read the group's offsets yet", "group", w.cfg.Group, "error", err)
@@ -72,11 +72,8 @@ func (w *Worker) prepareOffsets(ctx context.Context) error {
 }
 
 func (w *Worker) prepareOnce(ctx context.Context, adm *kadm.Client) error {
-	known, err := adm.FetchOffsets(ctx, w.cfg.Group)
-	if err == nil {
-		err = known.Error()
-	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // some brokers say so of a new group
+	known, err := Committed(ctx, adm, w.cfg.Group)
+	if err != nil {
 		return err
 	}
 	var fresh []string

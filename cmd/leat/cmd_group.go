@@ -158,16 +158,3 @@ func emptyGroup(ctx context.Context, adm *kadm.Client, group string, mayBeNew bo
 	}
 	return g, nil
 }
-
-// fetchCommitted returns what a group has committed; nothing for a group that
-// is not there, which brokers tell in two ways.
-func fetchCommitted(ctx context.Context, adm *kadm.Client, group string) (kadm.OffsetResponses, error) {
-	committed, err := adm.FetchOffsets(ctx, group)
-	if isNoSuchGroup(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("group %s: %w", group, err)
-	}
-	return committed, nil
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/leatdev/leat/internal/cli"
+	"github.com/leatdev/leat/worker"
 )
 
 func (a *app) groupOffsetDeleteCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func parsePlaces(args []string) (map[string][]int32, error) {
 }
 
 func (a *app) deleteOffsets(ctx context.Context, adm *kadm.Client, group string, places map[string][]int32, yes, dryRun bool) error {
-	committed, err := fetchCommitted(ctx, adm, group)
+	committed, err := worker.Committed(ctx, adm, group)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/leatdev/leat/internal/cli"
+	"github.com/leatdev/leat/worker"
 )
 
 type groupSeek struct {
@@ -76,7 +77,7 @@ func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, grou
 	if _, err := emptyGroup(ctx, adm, group, true); err != nil {
 		return fmt.Errorf("group %s: %w", group, err)
 	}
-	committed, err := fetchCommitted(ctx, adm, group)
+	committed, err := worker.Committed(ctx, adm, group)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, grou
 func seekTargets(ctx context.Context, adm *kadm.Client, o groupSeek, committed kadm.OffsetResponses) (kadm.Offsets, error) {
 	var targets kadm.Offsets
 	if o.toGroup != "" {
-		other, err := fetchCommitted(ctx, adm, o.toGroup)
+		other, err := worker.Committed(ctx, adm, o.toGroup)
 		if err != nil {
 			return nil, err
 		}

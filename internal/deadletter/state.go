@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leatdev/leat/event"
+	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -86,12 +87,9 @@ func (b *Inbox) exists(ctx context.Context, topic string) (bool, error) {
 // group's committed offsets, or the logs' starts where they are higher or the offsets make
 // no sense (the topic was made again).
 func (b *Inbox) firstOpen(ctx context.Context, starts, ends map[string]map[int32]int64) (map[string]map[int32]int64, error) {
-	committed, err := b.adm.FetchOffsets(ctx, Group)
-	if err == nil {
-		err = committed.Error()
-	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", Group, err)
+	committed, err := worker.Committed(ctx, b.adm, Group)
+	if err != nil {
+		return nil, err
 	}
 	from := map[string]map[int32]int64{}
 	for t, ps := range starts {

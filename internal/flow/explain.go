@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,8 +9,8 @@ import (
 	"time"
 
 	"github.com/leatdev/leat/pipeline"
+	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -151,9 +150,9 @@ func (b *backlogs) of(ctx context.Context, p *pipeline.Pipeline, s *pipeline.Ste
 	if len(names) == 0 {
 		return out, nil
 	}
-	committed, err := b.adm.FetchOffsets(ctx, p.Group(s))
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", p.Group(s), err)
+	committed, err := worker.Committed(ctx, b.adm, p.Group(s))
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range names {
 		if err := b.topic(ctx, name, s.Start, committed, out); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/leatdev/leat/event"
 	"github.com/leatdev/leat/internal/flow/join"
 	"github.com/leatdev/leat/pipeline"
+	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -109,7 +110,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // load tells a new machine what is known from earlier lives.
 func (rs *rowState) load(ctx context.Context, partition int32, m *join.Machine, branches map[string]pipeline.Branch) error {
-	committed, err := rs.adm.FetchOffsets(ctx, rs.p.Group(rs.s))
+	committed, err := worker.Committed(ctx, rs.adm, rs.p.Group(rs.s))
 	if err != nil {
 		return err
 	}

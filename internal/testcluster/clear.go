@@ -2,6 +2,8 @@ package testcluster
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,21 +11,34 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// topics are the topics of users.
-func (c *Cluster) topics(t testing.TB) []string {
+// Topics are the names of the topics there are, but for the brokers' own.
+func (c *Cluster) Topics(t testing.TB) []string {
 	t.Helper()
-	ts, err := c.Admin.ListTopics(context.Background())
+	names := slices.Sorted(maps.Keys(c.partitions(t)))
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "__") })
+}
+
+// partitions are the partition counts of topics, of all if none is named. It asks
+// the cluster; kadm may answer from memory.
+func (c *Cluster) partitions(t testing.TB, topics ...string) map[string]int {
+	t.Helper()
+	req := kmsg.NewPtrMetadataRequest()
+	for _, topic := range topics {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = &topic
+		req.Topics = append(req.Topics, rt)
+	}
+	res, err := req.RequestWith(context.Background(), c.client) // a test's own context is over when it ends
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts.FilterInternal()
-	var names []string
-	for _, name := range ts.Names() {
-		if !strings.HasPrefix(name, "__") {
-			names = append(names, name)
+	counts := map[string]int{}
+	for _, d := range res.Topics {
+		if d.Topic != nil && d.ErrorCode == 0 {
+			counts[*d.Topic] = len(d.Partitions)
 		}
 	}
-	return names
+	return counts
 }
 
 // clear leaves the cluster empty for the next test, with members turned out of
@@ -51,11 +66,11 @@ func (c *Cluster) clear(t testing.TB) {
 			t.Error("groups are left behind:", err, res.Error())
 		}
 	}
-	if names := c.topics(t); len(names) > 0 {
+	if names := c.Topics(t); len(names) > 0 {
 		if res, err := c.Admin.DeleteTopics(ctx, names...); err != nil || res.Error() != nil {
 			t.Error("topics are left behind:", err, res.Error())
 		}
-		c.settled(t, func() bool { return len(c.topics(t)) == 0 })
+		c.settled(t, func() bool { return len(c.Topics(t)) == 0 })
 	}
 }
 

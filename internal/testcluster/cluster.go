@@ -34,9 +34,6 @@ const Partitions = 3
 // a member that was killed until its session ends.
 const patience = 90 * time.Second
 
-// fresh keeps the admin client from answering what topics there are from memory.
-var fresh = kgo.MetadataMinAge(10 * time.Millisecond)
-
 // Cluster is a cluster that belongs to one test.
 type Cluster struct {
 	// Seeds are its brokers.
@@ -90,7 +87,7 @@ func (c *Cluster) startFake(t *testing.T, opts ...kfake.Opt) (stop func()) {
 		t.Fatal(err)
 	}
 	c.fake, c.Seeds = fake, fake.ListenAddrs()
-	c.client = c.Client(t, fresh)
+	c.client = c.Client(t)
 	c.Admin = kadm.NewClient(c.client)
 	return func() { c.client.Close(); fake.Close() }
 }
@@ -98,9 +95,9 @@ func (c *Cluster) startFake(t *testing.T, opts ...kfake.Opt) (stop func()) {
 func (c *Cluster) startReal(t *testing.T) (stop func()) {
 	t.Helper()
 	c.Seeds = strings.Split(os.Getenv(SeedsVariable), ",")
-	c.client = c.Client(t, fresh)
+	c.client = c.Client(t)
 	c.Admin = kadm.NewClient(c.client)
-	if topics := c.topics(t); len(topics) > 0 {
+	if topics := c.Topics(t); len(topics) > 0 {
 		t.Fatalf("the cluster of %s has %d topics, such as %s: tests want an empty one, whose topics they may remove", SeedsVariable, len(topics), topics[0])
 	}
 	return func() { c.clear(t); c.client.Close() }
@@ -177,8 +174,7 @@ func (c *Cluster) CreateTopic(t testing.TB, topic string, partitions int32, conf
 		t.Fatal(err)
 	}
 	c.settled(t, func() bool { // the answer may come before every broker knows
-		ts, err := c.Admin.ListTopics(t.Context(), topic)
-		return err == nil && len(ts[topic].Partitions) == int(partitions)
+		return c.partitions(t, topic)[topic] == int(partitions)
 	})
 }
 
