@@ -28,7 +28,9 @@ var errReplica = errors.New("the request comes from a follower (replica id); thi
 //
 // Versions:
 //   - v5: log start offset; v7: sessions; v9: the leader epoch is checked (KIP-320)
-//   - v10: zstd (KIP-110); v11: rack (KIP-392); v12: flexible, diverging epochs
+//   - v10: the client knows zstd (KIP-110; batches go out as they are in older
+//     versions, too, since Kafka 4's do: kafka-python 2.0.2 asks in v4 and reads
+//     zstd); v11: rack (KIP-392); v12: flexible, diverging epochs
 //   - v13: topic ids (KIP-516); v15: replica state; v16: node endpoints (KIP-951)
 //   - v17: directory ids, v18: high watermark of followers
 func (a *api) fetch(r *Request, req *kmsg.FetchRequest) Reply {
@@ -205,9 +207,6 @@ func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.P
 	if err != nil {
 		return err
 	}
-	if f.req.Version < 10 && holdsZstd(b) {
-		return kerr.UnsupportedCompressionType
-	}
 	rp.HighWatermark, rp.LastStableOffset = max(hw, endOf(b)), max(hw, endOf(b))
 	if len(b) > 0 {
 		rp.RecordBatches = b
@@ -237,18 +236,4 @@ func endOf(b []byte) int64 {
 		end, b = batch.NextOffset(), rest
 	}
 	return end
-}
-
-func holdsZstd(b []byte) bool {
-	for len(b) > 0 {
-		batch, rest, err := kafka.NextBatch(b)
-		if err != nil {
-			return false
-		}
-		if batch.Codec() == kafka.CodecZstd {
-			return true
-		}
-		b = rest
-	}
-	return false
 }
