@@ -301,6 +301,8 @@ func (r *reader) join(n *yaml.Node) *Join {
 	case by == nil:
 		r.addf(follow(n), "join has no `by`: `event` joins what came of the same event, an expression what has an equal value")
 	case follow(by).Value == "event":
+	case nearest(follow(by).Value, []string{"event"}) != "": // no expression is that near
+		r.addf(follow(by), "by cannot be %s%s", quote(follow(by).Value), meant(follow(by).Value, []string{"event"}))
 	default:
 		j.By = r.expr(by, "by", Env{}, false)
 	}

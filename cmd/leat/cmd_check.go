@@ -77,11 +77,11 @@ func (a *app) check(ctx context.Context, files []string, cluster bool) error {
 		if !c.OK {
 			return nil
 		}
-		_, err := fmt.Fprintf(w, "ok: %d pipelines, %d steps\n", len(c.Pipelines), c.Steps)
+		_, err := fmt.Fprintf(w, "ok: %s, %s\n", cli.Count(len(c.Pipelines), "pipeline"), cli.Count(c.Steps, "step"))
 		return err
 	})
 	if !c.OK {
-		return errors.Join(werr, fmt.Errorf("%d mistakes", len(problems)))
+		return errors.Join(werr, errors.New(cli.Count(len(problems), "mistake")))
 	}
 	return werr
 }
@@ -97,7 +97,7 @@ func (a *app) compare(ctx context.Context, pipelines []*pipeline.Pipeline, c *ch
 		return err
 	}
 	cl.Close()
-	report, err := newFlow(seeds, nil, false, slog.New(slog.DiscardHandler), pipelines).Check(ctx)
+	report, err := newFlow(seeds, nil, slog.New(slog.DiscardHandler), pipelines).Check(ctx)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	parts := []life.Part{d.brokerPart(), d.house.pipelinesPart(func() *flow.Flow {
-		d.flow = newFlow([]string{d.house.server.Addr()}, d.house.reach, true, log, pipelines)
+		d.flow = newFlow([]string{d.house.server.Addr()}, d.house.reach, log, pipelines)
 		return d.flow
 	})}
 	play := life.Part{Name: "demo", Run: func(soft, _ context.Context) error { return d.play(soft, messages) }}

@@ -32,7 +32,7 @@ func TestDemoOnce(t *testing.T) {
 	}
 	out := r.out
 	for _, want := range []string{
-		"487 of 487 messages have their row, 0 rows lack a part, 1 were amended, 1 dead letters",
+		"487 of 487 messages have their row, 0 rows lack a part, 1 amended, 1 dead letter",
 		"the process of the model mood is killed", "step support.mood pauses", "step support.mood goes on",
 		"dead letter support.dlq/", "dlq redrive support.dlq -y", "kcat -b 127.0.0.1:",
 	} {

@@ -86,7 +86,7 @@ func (a *app) dev(ctx context.Context, o brokerOptions, files []string) error {
 	parts := []life.Part{h.brokerPart()}
 	if len(pipelines) > 0 {
 		parts = append(parts, h.pipelinesPart(func() *flow.Flow {
-			return newFlow([]string{h.server.Addr()}, h.reach, true, log, pipelines)
+			return newFlow([]string{h.server.Addr()}, h.reach, log, pipelines)
 		}))
 	}
 	parts = append(parts, h.httpPart())

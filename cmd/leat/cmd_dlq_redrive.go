@@ -130,10 +130,10 @@ func notRedriven(o deadletter.RedriveOptions, r deadletter.RedriveResult) error 
 		errs = append(errs, fmt.Errorf("%d of the letters named are not open (or not there)", missing))
 	}
 	if r.Capped > 0 {
-		errs = append(errs, fmt.Errorf("%d letters were left: redriven %d times already (--max-redrives)", r.Capped, o.MaxRedrives))
+		errs = append(errs, fmt.Errorf("%s left: redriven %d times already (--max-redrives)", cli.Count(r.Capped, "letter"), o.MaxRedrives))
 	}
 	if r.FilterFailed > 0 {
-		errs = append(errs, fmt.Errorf("%d letters were left: --where fails on them, first: %s", r.FilterFailed, r.FilterError))
+		errs = append(errs, fmt.Errorf("%s left: --where fails on them, first: %s", cli.Count(r.FilterFailed, "letter"), r.FilterError))
 	}
 	return errors.Join(errs...)
 }

@@ -51,7 +51,7 @@ func (a *app) explain(ctx context.Context, files []string, named bool) error {
 	default:
 		cl.Close()
 	}
-	plan, err := newFlow(seeds, nil, false, slog.New(slog.DiscardHandler), pipelines).Explain(ctx)
+	plan, err := newFlow(seeds, nil, slog.New(slog.DiscardHandler), pipelines).Explain(ctx)
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)
 	}

@@ -105,7 +105,7 @@ func (a *app) deleteGroups(ctx context.Context, adm *kadm.Client, groups []strin
 		}
 		return a.reportGroups(results, &items)
 	}
-	if err := a.Confirm(yes, fmt.Sprintf("Delete %d groups with their offsets?", len(groups))); err != nil {
+	if err := a.Confirm(yes, fmt.Sprintf("Delete %s with all offsets?", cli.Count(len(groups), "group"))); err != nil {
 		return err
 	}
 	for _, g := range groups {
@@ -154,7 +154,7 @@ func emptyGroup(ctx context.Context, adm *kadm.Client, group string, mayBeNew bo
 	case g.State == "Dead" && !mayBeNew: // the answer for a group that never was
 		return g, fmt.Errorf("there is no such group; `leat group list` shows those there are")
 	case len(g.Members) > 0:
-		return g, fmt.Errorf("has %d members (state %s): stop them first", len(g.Members), g.State)
+		return g, fmt.Errorf("has %s (state %s): stop them first", cli.Count(len(g.Members), "member"), g.State)
 	}
 	return g, nil
 }

@@ -120,7 +120,7 @@ func (d *groupDescription) fill(l kadm.DescribedGroupLag) {
 }
 
 func (d *groupDescription) table(w io.Writer) error {
-	fmt.Fprintf(w, "%s  %s, %d members, lag %d\n", d.Group, d.State, len(d.Members), d.Lag)
+	fmt.Fprintf(w, "%s  %s, %s, lag %d\n", d.Group, d.State, cli.Count(len(d.Members), "member"), d.Lag)
 	t := cli.NewTable(w, "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER", "ERROR")
 	for _, p := range d.Partitions {
 		t.Row(p.Topic, p.Partition, p.Committed, p.End, p.Lag, p.Member, p.Error)

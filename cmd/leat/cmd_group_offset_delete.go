@@ -78,7 +78,7 @@ func (a *app) deleteOffsets(ctx context.Context, adm *kadm.Client, group string,
 	}
 	var items cli.Items
 	if !dryRun {
-		if err := a.Confirm(yes, fmt.Sprintf("Forget offsets of group %s in %d partitions?", group, len(plan))); err != nil {
+		if err := a.Confirm(yes, fmt.Sprintf("Forget offsets of group %s in %s?", group, cli.Count(len(plan), "partition"))); err != nil {
 			return err
 		}
 		answers, err := adm.DeleteOffsets(ctx, group, set)

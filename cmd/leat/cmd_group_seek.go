@@ -99,7 +99,7 @@ func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, grou
 	}
 	var items cli.Items
 	if !o.dryRun {
-		if err := a.Confirm(o.yes, fmt.Sprintf("Move group %s in %d partitions?", group, len(plan))); err != nil {
+		if err := a.Confirm(o.yes, fmt.Sprintf("Move group %s in %s?", group, cli.Count(len(plan), "partition"))); err != nil {
 			return err
 		}
 		answers, err := adm.CommitOffsets(ctx, group, targets)

@@ -102,7 +102,7 @@ func TestGroupWithMembersIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := groups(t)
 	b.busy()
-	b.contains(b.run("group", "seek", "g", "--to", "end", "-y").err, "group g: has 1 members (state Stable): stop them first")
+	b.contains(b.run("group", "seek", "g", "--to", "end", "-y").err, "group g: has 1 member (state Stable): stop them first")
 	r := b.run("group", "delete", "g", "-y")
 	if r.code != 1 || !strings.Contains(r.err, "g: NON_EMPTY_GROUP") {
 		t.Errorf("exit %d, %s", r.code, r.err)

@@ -201,7 +201,7 @@ func (t *tally) write() error {
 	defer t.mu.Unlock()
 	p := produced{t.ok, t.bad}
 	err := t.a.out.Write(p, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d records produced\n", p.Produced)
+		_, err := fmt.Fprintf(w, "%s produced\n", cli.Count(p.Produced, "record"))
 		return err
 	})
 	return errors.Join(err, t.items.Err("records"))

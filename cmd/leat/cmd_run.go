@@ -59,6 +59,6 @@ func (a *app) runPipelines(ctx context.Context, http string, files []string) err
 	h.reach = cli.Identity(seeds, version().Version)
 	h.checks = append(h.checks, gateway.Check{Name: "cluster", Ready: cl.Ping})
 	return h.run(ctx, nil,
-		h.pipelinesPart(func() *flow.Flow { return newFlow(seeds, nil, false, log, pipelines) }),
+		h.pipelinesPart(func() *flow.Flow { return newFlow(seeds, nil, log, pipelines) }),
 		h.httpPart())
 }

@@ -155,7 +155,7 @@ func TestServeRefuses(t *testing.T) {
 		{"serve --config " + bad, "line 2: field listne is not a setting (data,", 2},
 		{"serve --config nowhere.yaml", "nowhere.yaml", 2},
 		{"serve --log-level loud", "debug, info, warn, error", 2},
-		{"serve extra", "unknown command", 2},
+		{"serve extra", "these arguments do not fit: it is `leat serve`", 2},
 		{"serve --data " + t.TempDir() + " --listen " + taken, "--listen", 1},
 		{"serve --listen 127.0.0.1:0 -c num.partitions=none --data " + t.TempDir(), "num.partitions", 1},
 	} {

@@ -94,9 +94,9 @@ func (a *app) setTopicConfig(ctx context.Context, adm *kadm.Client, topic string
 	for _, n := range unset {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: n})
 	}
-	alter, done := adm.AlterTopicConfigs, fmt.Sprintf("%d configs changed", len(changes))
+	alter, done := adm.AlterTopicConfigs, cli.Count(len(changes), "config")+" changed"
 	if dryRun {
-		alter, done = adm.ValidateAlterTopicConfigs, fmt.Sprintf("%d configs would be changed", len(changes))
+		alter, done = adm.ValidateAlterTopicConfigs, cli.Count(len(changes), "config")+" would be changed"
 	}
 	answers, err := alter(ctx, changes, topic)
 	if err != nil {

@@ -77,7 +77,7 @@ func (a *app) createTopics(ctx context.Context, adm *kadm.Client, o topicCreate,
 			r.Done = "would be created"
 			items.Add(nil)
 		default:
-			r.Done = fmt.Sprintf("created with %d partitions", resp.NumPartitions)
+			r.Done = "created with " + cli.Count(int(resp.NumPartitions), "partition")
 			if resp.NumPartitions < 0 { // brokers before CreateTopics v5 do not say
 				r.Done = "created"
 			}

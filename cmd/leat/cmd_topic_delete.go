@@ -47,7 +47,7 @@ func (a *app) deleteTopics(ctx context.Context, adm *kadm.Client, topics []strin
 				r.Error = items.Add(brokerError(d.Err, ""))
 			default:
 				items.Add(nil)
-				r.Done = fmt.Sprintf("would be deleted, %d partitions", len(d.Partitions))
+				r.Done = "would be deleted, " + cli.Count(len(d.Partitions), "partition")
 			}
 			results = append(results, r)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -51,9 +50,9 @@ func (a *app) addPartitions(ctx context.Context, adm *kadm.Client, topics []stri
 	if err != nil {
 		return err
 	}
-	done := fmt.Sprintf("%d partitions added", add)
+	done := cli.Count(int(add), "partition") + " added"
 	if total > 0 {
-		done = fmt.Sprintf("%d partitions now", total)
+		done = cli.Count(int(total), "partition") + " now"
 	}
 	if dryRun {
 		done = "would do: " + done

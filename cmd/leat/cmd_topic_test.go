@@ -135,7 +135,7 @@ func TestTopicConfig(t *testing.T) {
 	b := setup(t, "in")
 	b.same(b.mustRun("topic", "config", "set", "in", "retention.ms=7", "cleanup.policy=compact", "--dry-run"), "in: 2 configs would be changed\n")
 	b.contains(b.mustRun("topic", "config", "get", "in", "cleanup.policy"), "default")
-	b.same(b.mustRun("topic", "config", "set", "in", "cleanup.policy=compact"), "in: 1 configs changed\n")
+	b.same(b.mustRun("topic", "config", "set", "in", "cleanup.policy=compact"), "in: 1 config changed\n")
 	b.same(b.mustRun("topic", "config", "get", "in", "cleanup.policy", "-o", "json"), `[
   {
     "name": "cleanup.policy",

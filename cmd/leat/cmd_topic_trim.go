@@ -77,7 +77,7 @@ func (a *app) trimPrefix(ctx context.Context, adm *kadm.Client, topic string, on
 	slices.SortFunc(plan, func(x, y trimmed) int { return int(x.Partition - y.Partition) })
 	var items cli.Items
 	if len(plan) > 0 && !dryRun {
-		if err := a.Confirm(yes, fmt.Sprintf("Delete %d records of %s?", count, topic)); err != nil {
+		if err := a.Confirm(yes, fmt.Sprintf("Delete %s of %s?", cli.Count(count, "record"), topic)); err != nil {
 			return err
 		}
 		answers, err := adm.DeleteRecords(ctx, offsets)

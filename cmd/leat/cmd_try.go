@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +88,7 @@ func (a *app) try(ctx context.Context, files []string, in flow.TryInput) error {
 	}
 	// A model that starts badly says so; the rest is in the result.
 	log := slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	r, err := newFlow(nil, nil, false, log, pipelines).Try(ctx, in)
+	r, err := newFlow(nil, nil, log, pipelines).Try(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -128,6 +127,6 @@ func (t tried) text(w io.Writer, step string) error {
 	for _, h := range slices.Sorted(maps.Keys(t.Headers)) {
 		fmt.Fprintf(w, "header  %s=%s\n", h, t.Headers[h])
 	}
-	_, err := fmt.Fprintf(w, "value   %s\ntook    %v\n", readable(t.TryResult.Value), t.Took.Round(10*time.Microsecond))
+	_, err := fmt.Fprintf(w, "value   %s\ntook    %.2f ms\n", readable(t.TryResult.Value), t.TookMs)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatdev/leat/event"
+	"github.com/leatdev/leat/internal/cli"
 	"github.com/leatdev/leat/internal/deadletter"
 )
 
@@ -89,5 +90,5 @@ func (t *demoTally) check() error {
 func (t *demoTally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("%d of %d messages have their row, %d rows lack a part, %d were amended, %d dead letters", t.rows, t.want, len(t.lacking), len(t.amended), len(t.letters))
+	return fmt.Sprintf("%d of %d messages have their row, %d rows lack a part, %d amended, %s", t.rows, t.want, len(t.lacking), len(t.amended), cli.Count(len(t.letters), "dead letter"))
 }

@@ -28,9 +28,9 @@ func (a *app) addKafka(f *pflag.FlagSet) {
 }
 
 // newFlow makes the pipelines ready to run or to be asked about.
-func newFlow(seeds []string, reach []kgo.Opt, embedded bool, log *slog.Logger, pipelines []*pipeline.Pipeline) *flow.Flow {
+func newFlow(seeds []string, reach []kgo.Opt, log *slog.Logger, pipelines []*pipeline.Pipeline) *flow.Flow {
 	return flow.New(flow.Config{
-		Seeds: seeds, ClientOpts: reach, Embedded: embedded, Protocols: flow.Protocols(functions(), log), Logger: log,
+		Seeds: seeds, ClientOpts: reach, Protocols: flow.Protocols(functions(), log), Logger: log,
 	}, pipelines)
 }
 

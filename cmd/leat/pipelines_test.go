@@ -37,7 +37,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good, bad := pipelineFile(t, shop), pipelineFile(t, strings.Replace(shop, "output:", "outptu:", 1))
-	b.same(b.mustRun("check", good), "ok: 1 pipelines, 2 steps\n")
+	b.same(b.mustRun("check", good), "ok: 1 pipeline, 2 steps\n")
 
 	r := b.run("check", bad)
 	if r.code != 1 || r.out != "" {
@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 	}
 	b.contains(r.err, bad+":5:24: ")
 	b.contains(r.err, "output")
-	b.contains(r.err, "error: 1 mistakes\n")
+	b.contains(r.err, "error: 1 mistake\n")
 
 	var c checked
 	r = b.run("check", bad, "-o", "json")

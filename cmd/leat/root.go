@@ -118,7 +118,16 @@ func strict(cmd *cobra.Command) {
 		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		cmd.SuggestionsMinimumDistance = 2
 	case check != nil:
-		cmd.Args = func(c *cobra.Command, args []string) error { return cli.Usage(check(c, args)) }
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if check(c, args) == nil {
+				return nil
+			}
+			what := "these arguments do not fit"
+			if len(args) == 0 {
+				what = "arguments are missing"
+			}
+			return cli.Usagef("%s: it is `%s`", what, strings.TrimSuffix(c.UseLine(), " [flags]"))
+		}
 	}
 	for _, sub := range cmd.Commands() {
 		strict(sub)

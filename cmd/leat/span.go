@@ -48,7 +48,7 @@ func resolveSpans(ctx context.Context, adm *kadm.Client, topics []string, only [
 	for _, t := range topics {
 		for _, p := range only {
 			if _, ok := details[t].Partitions[p]; !ok {
-				return nil, fmt.Errorf("topic %s has %d partitions, there is no partition %d", t, len(details[t].Partitions), p)
+				return nil, fmt.Errorf("topic %s has %s, there is no partition %d", t, cli.Count(len(details[t].Partitions), "partition"), p)
 			}
 		}
 		for _, p := range details[t].Partitions.Sorted() {

@@ -137,3 +137,11 @@ func (t *Table) line(cells []string) { fmt.Fprintln(t.tw, strings.Join(cells, "\
 
 // Flush writes the table.
 func (t *Table) Flush() error { return t.tw.Flush() }
+
+// Count is a number with its noun: "1 record", "2 records".
+func Count[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -45,20 +45,11 @@ func (f *Flow) Explain(ctx context.Context) (*Plan, error) {
 	return plan, err
 }
 
+// acks is true of every cluster: a broker does not tell which one it is.
+const acks = "results and offsets are written with acks=all: with Leat's own broker they are on disk (fsync) before a record counts as done; with another cluster it means what that cluster's replication makes of acks=all, not fsync"
+
 func (f *Flow) plan(ts *topicSet, diffs []Difference) *Plan {
-	const (
-		fsync       = "on disk (fsync) before a record counts as done"
-		replication = "what that cluster's replication makes of acks=all, not fsync"
-	)
-	plan := &Plan{Topics: ts.all, Differences: diffs}
-	switch {
-	case f.cfg.Embedded:
-		plan.Acks = "results and offsets are written with acks=all: they are " + fsync
-	case len(f.cfg.Seeds) > 0:
-		plan.Acks = "results and offsets are written with acks=all, which means " + replication
-	default:
-		plan.Acks = "results and offsets are written with acks=all: with Leat's own broker they are " + fsync + "; with another cluster it means " + replication
-	}
+	plan := &Plan{Topics: ts.all, Differences: diffs, Acks: acks}
 	for _, p := range f.pipelines {
 		for _, s := range p.Steps {
 			plan.Steps = append(plan.Steps, planStep(ts, p, s))

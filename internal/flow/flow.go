@@ -23,8 +23,6 @@ type Config struct {
 	Seeds []string
 	// ClientOpts are added to every Kafka client: a dialer, TLS, SASL.
 	ClientOpts []kgo.Opt
-	// Embedded says that the cluster is Leat's own broker, whose acks mean fsync.
-	Embedded bool
 	// Protocols are the model protocols, usually Protocols(...).
 	Protocols map[pipeline.Protocol]Constructor
 	// LookupEnv finds the values of ${env:NAME}; os.LookupEnv when nil.

@@ -40,8 +40,8 @@ type TryResult struct {
 	Err error `json:"-"`
 	// DeadLetter is where it would go then, if its class is poison.
 	DeadLetter string `json:"deadLetter,omitempty"`
-	// Took is the time of the step with its model call.
-	Took time.Duration `json:"took"`
+	// TookMs is the time of the step with its model call, in milliseconds.
+	TookMs float64 `json:"tookMs"`
 }
 
 // Try takes one record through one step with its real model, and no cluster:
@@ -86,7 +86,7 @@ func (f *Flow) try(ctx context.Context, st *step, in TryInput) *TryResult {
 	res := &TryResult{}
 	began := time.Now()
 	res.Topic, res.Value, res.Skipped, res.Err = st.one(ctx, m)
-	res.Took = time.Since(began)
+	res.TookMs = float64(time.Since(began).Microseconds()) / 1000
 	switch {
 	case res.Err != nil && worker.ClassOf(res.Err) == worker.Poison:
 		res.DeadLetter = st.s.DLQ
