@@ -48,6 +48,9 @@ func play(t *testing.T, d *desk, texts []string, kills int) {
 		messages[i] = real(i, text)
 	}
 	messages = mixed(messages, 600)
+	if len(messages) != len(texts)+len(hostile()) {
+		t.Fatalf("%d messages of %d texts and %d others", len(messages), len(texts), len(hostile()))
+	}
 	part := len(messages) / 5
 	take := func(n int) []audit.Sent {
 		n = min(n, len(messages))
@@ -55,15 +58,19 @@ func play(t *testing.T, d *desk, texts []string, kills int) {
 		messages = messages[n:]
 		return taken
 	}
+	// rows waits until so many rows have come, so that all steps are at work.
+	rows := func(n int) {
+		t.Helper()
+		leatproc.Until(t, patience, "rows come out", func() error { return leatproc.Atleast(d.count("support.desk"), n) })
+	}
+
 	d.run()
 	d.produce(take(part / 2))
 	d.produceTooLarge()
+	rows(part / 4)
 	d.produce(d.killInFlight(take(part))) // the rest when nobody reads it
 	d.run()
-	rows := d.count("support.desk")
-	leatproc.Until(t, patience, "the runner goes on after the kill", func() error {
-		return leatproc.Atleast(d.count("support.desk"), rows+1)
-	})
+	rows(part)
 
 	d.mood.Kill()
 	moods := d.count("support.mood")
@@ -77,6 +84,7 @@ func play(t *testing.T, d *desk, texts []string, kills int) {
 	d.untilPaused("mood", false)
 
 	if kills == 2 {
+		rows(part * 7 / 4)
 		d.produce(d.killInFlight(take(part)))
 		d.run()
 	}
@@ -104,6 +112,9 @@ func account(t *testing.T, d *desk) {
 	t.Logf("dead letters by step: %v; repeats after %d kills: %v", rep.Letters, len(d.kills), rep.Repeats)
 	if rep.Messages != rep.Rows+rep.Withheld || rep.Rows != rep.Whole+rep.Lacking {
 		t.Errorf("the account does not add up: %+v", rep)
+	}
+	if d.refused == 0 || rep.Letters["class"] == 0 || rep.Withheld == 0 {
+		t.Errorf("the input was not what it is meant to be: %+v", rep)
 	}
 	repeats := 0
 	for _, n := range rep.Repeats {
