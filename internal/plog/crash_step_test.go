@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/leatdev/leat/internal/vfs"
@@ -34,11 +35,14 @@ func TestCrashAtEveryStep(t *testing.T) {
 	mem := vfs.NewMem()
 	faulty := vfs.NewFaulty(mem)
 	acked, gone := map[int]int{}, map[int]bool{}
+	var mu sync.Mutex
 	var disks []diskAt
 	faulty.Hook(func(op vfs.Op, name string) {
-		if op&vfs.OpChange == 0 || len(disks) > 3000 {
+		if op&vfs.OpChange == 0 {
 			return
 		}
+		mu.Lock() // the flusher, the checkpointer, whoever makes the next file
+		defer mu.Unlock()
 		n := uint64(len(disks))
 		for _, fs := range []*vfs.Mem{mem.Kill(), mem.Crash(vfs.KeepNone, n), mem.Crash(vfs.KeepSome, n)} {
 			disks = append(disks, diskAt{fmt.Sprintf("%x %s", op, name), fs, cloneMap(acked), cloneMap(gone)})
@@ -49,6 +53,8 @@ func TestCrashAtEveryStep(t *testing.T) {
 	logs := map[int]*Log{}
 	add := func(n int, v string) {
 		mustSubmit(t, s, Append(logs[n], batchOf(1, fmt.Sprint(n, "/", acked[n], " ", v))))
+		mu.Lock()
+		defer mu.Unlock()
 		acked[n]++
 	}
 	for n := range 3 {
@@ -68,7 +74,9 @@ func TestCrashAtEveryStep(t *testing.T) {
 	add(0, "after it")
 	checkpoint()
 	mustSubmit(t, s, SetStart(logs[0], 3))
+	mu.Lock()
 	gone[1] = true // from here on it may be
+	mu.Unlock()
 	mustSubmit(t, s, Delete(logs[1]))
 	add(2, "b")
 	checkpoint()
@@ -89,6 +97,8 @@ func TestCrashAtEveryStep(t *testing.T) {
 		step := 0
 		faulty.Hook(func(op vfs.Op, name string) {
 			if op&vfs.OpChange != 0 {
+				mu.Lock()
+				defer mu.Unlock()
 				if step++; step == 1+i%40 {
 					again = d.fs.Crash(vfs.KeepSome, uint64(i))
 				}
@@ -96,13 +106,16 @@ func TestCrashAtEveryStep(t *testing.T) {
 		})
 		s := d.check(t, faulty, 2)
 		faulty.Hook(nil)
+		mu.Lock()
+		snapshot := again
+		mu.Unlock()
 		// What it served must be on the disk.
 		after := diskAt{d.step + ", then recovered", d.fs.Crash(vfs.KeepNone, 0), ends(s), d.gone}
 		s.Abandon()
 		after.check(t, after.fs, 3).Abandon()
-		if again != nil {
-			cut := diskAt{d.step + ", then cut short in the recovery", again, d.acked, d.gone}
-			cut.check(t, again, 3).Abandon()
+		if snapshot != nil {
+			cut := diskAt{d.step + ", then cut short in the recovery", snapshot, d.acked, d.gone}
+			cut.check(t, snapshot, 3).Abandon()
 		}
 	}
 }
