@@ -286,3 +286,33 @@ func TestPausedStepDelaysNobodyElse(t *testing.T) {
 		}
 	})
 }
+
+// A join behind a join does not wait for a row that will not come for want of a
+// branch of which nobody has told: it names the dead letter.
+func TestRejectedRowIsAnnounced(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		r := b.run(`
+name: p
+topics: {order: {partitions: 1}, payment: {partitions: 1}}
+steps:
+  paid:  {join: {of: {order: order, payment: payment}, by: event, within: 1s, require: [payment]}, to: paid}
+  whole: {join: {of: {order: order, paid: paid}, by: event, within: 20m}, to: whole}
+`, nil)
+		b.put(&kgo.Record{Topic: "order", Key: []byte("k"), Value: []byte(`{"n":1}`), Timestamp: time.Now()})
+		began := time.Now()
+		b.until("a row", func() bool { return b.count("whole") == 1 })
+		if waited := time.Since(began); waited > time.Minute {
+			t.Errorf("it took %s", waited)
+		}
+		dead := b.all("p.dlq")
+		if len(dead) != 1 || header(dead[0], "__dlq.errors.topic") != "order" {
+			t.Fatalf("dead letters are %v", dead)
+		}
+		if got, want := string(b.all("whole")[0].Value), `{"order":{"n":1},"missing":{"paid":"`+position(dead[0])+`"}}`; got != want {
+			t.Errorf("the row is %s, want %s", got, want)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

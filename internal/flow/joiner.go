@@ -49,9 +49,9 @@ type joiner struct {
 	// revocations counts them, so that a state that was being read meanwhile is not
 	// taken for that of a partition that came back.
 	revocations int
-	// rejected holds, for messages that are on their way to the dead letters
-	// because their row lacks a required branch, what is to be written with them.
-	rejected map[*worker.Message][]*kgo.Record
+	// rejected are the messages on their way to the dead letters because their row
+	// lacks a required branch, each with the row if it is to tell of that, nil else.
+	rejected map[*worker.Message]*join.Row
 	queue    []settlement
 	busy     bool          // the settler works on something it took from queue
 	idle     *sync.Cond    // queue is empty and busy false
@@ -69,7 +69,7 @@ func newJoiner(p *pipeline.Pipeline, s *pipeline.Step, state *rowState, log *slo
 	j := &joiner{
 		step: newStep(p, s, nil), log: log, state: state, meter: newJoinMeter(p.Name, s.Name),
 		branches: map[string]pipeline.Branch{}, parts: map[int32]*joinPartition{}, assigned: map[string]map[int32]bool{},
-		rejected: map[*worker.Message][]*kgo.Record{}, wake: make(chan struct{}, 1),
+		rejected: map[*worker.Message]*join.Row{}, wake: make(chan struct{}, 1),
 	}
 	j.idle = sync.NewCond(&j.mu)
 	for _, b := range s.Join.Of {

@@ -18,8 +18,10 @@ type settlement struct {
 	partition int32
 	ms        []*worker.Message
 	outcome   worker.Outcome
-	// reject dead-letters the parts among ms, with this error.
+	// reject dead-letters the parts among ms, with this error; the joins that wait
+	// for row are told where the first of them lies.
 	reject error
+	row    *join.Row
 	// state is written before anything else, if there is any.
 	state *kgo.Record
 }
@@ -50,7 +52,7 @@ func (j *joiner) perform(partition int32, effects []join.Effect) {
 			j.meter.withheld.Inc()
 		case join.Reject:
 			s.reject = &worker.Error{Class: worker.Poison, Stage: "join", Err: errors.New(e.Reason)}
-			s.outcome = worker.Filtered()
+			s.outcome, s.row = worker.Filtered(), &e.Row
 			j.meter.withheld.Inc()
 		case join.Sent:
 			s.outcome = worker.Done(j.lateRecord(s.ms[0]))
@@ -119,7 +121,7 @@ func (j *joiner) settle(s settlement) {
 			continue
 		}
 		j.mu.Lock()
-		j.rejected[m] = nil
+		j.rejected[m], s.row = s.row, nil
 		j.mu.Unlock()
 		m.Settle(worker.Failed(s.reject))
 	}
@@ -129,14 +131,18 @@ func (j *joiner) settle(s settlement) {
 // that the join could not read, its row is told that the branch will not come.
 func (j *joiner) announce(d worker.DeadLettered) []*kgo.Record {
 	j.mu.Lock()
-	records, known := j.rejected[d.Message]
+	row, rejected := j.rejected[d.Message]
 	delete(j.rejected, d.Message)
 	j.mu.Unlock()
+	place := event.Position(d.Topic, d.Partition, d.Offset)
 	branch, is := j.branches[d.Message.Identity.Topic]
-	if known || !is || j.s.Join.By != nil {
-		return records
+	switch {
+	case row != nil:
+		return j.tellOfRow(row, place)
+	case rejected || !is || j.s.Join.By != nil:
+		return nil
 	}
-	o := outcome{Step: j.s.Name, Event: d.Message.Identity.Root, Branch: branch.Name, DeadLetter: event.Position(d.Topic, d.Partition, d.Offset)}
+	o := outcome{Step: j.s.Name, Event: d.Message.Identity.Root, Branch: branch.Name, DeadLetter: place}
 	return []*kgo.Record{o.record(j.p, d.Message.Key, root(d.Message))}
 }
 

@@ -14,13 +14,13 @@ import (
 // Topics are the names of the topics there are, but for the brokers' own.
 func (c *Cluster) Topics(t testing.TB) []string {
 	t.Helper()
-	names := slices.Sorted(maps.Keys(c.partitions(t)))
+	names := slices.Sorted(maps.Keys(c.Partitions(t)))
 	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "__") })
 }
 
-// partitions are the partition counts of topics, of all if none is named. It asks
+// Partitions are the partition counts of topics, of all if none is named. It asks
 // the cluster; kadm may answer from memory.
-func (c *Cluster) partitions(t testing.TB, topics ...string) map[string]int {
+func (c *Cluster) Partitions(t testing.TB, topics ...string) map[string]int {
 	t.Helper()
 	req := kmsg.NewPtrMetadataRequest()
 	for _, topic := range topics {

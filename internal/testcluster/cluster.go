@@ -11,6 +11,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,9 +27,9 @@ import (
 // find when they end. One package at a time (`go test -p 1`).
 const SeedsVariable = "LEAT_TEST_SEEDS"
 
-// Partitions is how many partitions a topic gets that is created without saying
-// how many. A cluster of LEAT_TEST_SEEDS must be configured so (num.partitions).
-const Partitions = 3
+// fakePartitions is how many partitions a topic of kfake gets that is created
+// without saying how many.
+const fakePartitions = 3
 
 // patience is how long a real cluster may take for anything: a group waits for
 // a member that was killed until its session ends.
@@ -82,7 +83,7 @@ func real() bool { return os.Getenv(SeedsVariable) != "" }
 
 func (c *Cluster) startFake(t *testing.T, opts ...kfake.Opt) (stop func()) {
 	t.Helper()
-	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.DefaultNumPartitions(Partitions))...)
+	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.DefaultNumPartitions(fakePartitions))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func (c *Cluster) CreateTopic(t testing.TB, topic string, partitions int32, conf
 		t.Fatal(err)
 	}
 	c.settled(t, func() bool { // the answer may come before every broker knows
-		return c.partitions(t, topic)[topic] == int(partitions)
+		return c.Partitions(t, topic)[topic] == int(partitions)
 	})
 }
 
@@ -190,6 +191,30 @@ func (c *Cluster) DeleteRecords(t testing.TB, topic string, partition int32, to 
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// DefaultPartitions is how many partitions a topic gets that is created without
+// saying how many.
+func (c *Cluster) DefaultPartitions(t testing.TB) int {
+	t.Helper()
+	if c.fake != nil {
+		return fakePartitions
+	}
+	brokers, err := c.Admin.ListBrokers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs, err := c.Admin.DescribeBrokerConfigs(t.Context(), brokers[0].NodeID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kv := range configs[0].Configs {
+		if n, err := strconv.Atoi(kv.MaybeValue()); kv.Key == "num.partitions" && err == nil {
+			return n
+		}
+	}
+	t.Fatal("the cluster does not tell its num.partitions")
+	return 0
 }
 
 // Members is how many members a group has.
