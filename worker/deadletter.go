@@ -71,8 +71,16 @@ func (w *Worker) deadLetter(m *Message, err error) {
 		w.abandon([]*Message{m})
 		return
 	}
-	w.limits.learn(w.work, w.cl, w.cfg.DeadLetter.Topic)
-	w.writeDeadLetter(m, err, int(w.limits.of(w.cfg.DeadLetter.Topic)), 0)
+	w.measureDeadLetter(m, err, 0)
+}
+
+// measureDeadLetter finds out how large the dead letter may be, and writes it.
+func (w *Worker) measureDeadLetter(m *Message, cause error, try int) {
+	if err := w.limits.learn(w.work, w.cl, w.cfg.DeadLetter.Topic); err != nil {
+		w.waitOutProduce(err, try, func() { w.measureDeadLetter(m, cause, try+1) }, func(error) { w.abandon([]*Message{m}) })
+		return
+	}
+	w.writeDeadLetter(m, cause, int(w.limits.of(w.cfg.DeadLetter.Topic)), 0)
 }
 
 func (w *Worker) writeDeadLetter(m *Message, cause error, limit, try int) {

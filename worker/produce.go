@@ -1,13 +1,10 @@
 package worker
 
 import (
-	"context"
 	"errors"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -87,7 +84,10 @@ func (w *Worker) produceTry(records []*kgo.Record, try int, then func(error)) {
 	}
 	g := &produceGroup{w: w, left: len(records), try: try, then: then}
 	for _, r := range records {
-		w.limits.learn(w.work, w.cl, r.Topic)
+		if err := w.limits.learn(w.work, w.cl, r.Topic); err != nil {
+			g.acked(r, err)
+			continue
+		}
 		w.cl.Produce(w.work, r, g.acked)
 	}
 }
@@ -170,51 +170,4 @@ func recordRefused(err error) bool {
 		}
 	}
 	return false
-}
-
-// limits knows the topics' max.message.bytes, so that the client neither cuts
-// batches that a topic refuses nor refuses records that it would take.
-type limits struct {
-	mu     sync.Mutex
-	topics map[string]int32
-}
-
-// defaultLimit is the client's own (Kafka's message.max.bytes less the framing).
-const defaultLimit = 1_000_012
-
-// of is the client's callback; it answers from what was learnt.
-func (l *limits) of(topic string) int32 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, ok := l.topics[topic]; ok {
-		return n
-	}
-	return defaultLimit
-}
-
-// learn asks for a topic's limit before the first record is written to it. A
-// cluster that does not tell (no permission) leaves the default.
-func (l *limits) learn(ctx context.Context, cl *kgo.Client, topic string) {
-	l.mu.Lock()
-	_, known := l.topics[topic]
-	l.mu.Unlock()
-	if known {
-		return
-	}
-	limit := int32(defaultLimit)
-	if cs, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, topic); err == nil {
-		if c, err := cs.On(topic, nil); err == nil && c.Err == nil {
-			for _, kv := range c.Configs {
-				if n, err := strconv.Atoi(kv.MaybeValue()); kv.Key == "max.message.bytes" && err == nil {
-					limit = int32(min(max(n, 512), 1<<30))
-				}
-			}
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.topics == nil {
-		l.topics = map[string]int32{}
-	}
-	l.topics[topic] = limit
 }
