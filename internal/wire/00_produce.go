@@ -42,10 +42,12 @@ func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 		return answer(produceRefused(req, resp, kerr.InvalidRequiredAcks.Code))
 	}
 	var pos plog.Pos
+	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(req.Topics))
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		rt := kmsg.NewProduceResponseTopic()
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, 0, len(t.Partitions))
 		for j := range t.Partitions {
 			rp, p := a.producePartition(r, req.Version, t, &t.Partitions[j])
 			rt.Partitions = append(rt.Partitions, rp)

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
-	"github.com/leatdev/leat/internal/kafka"
 )
 
 var errReplica = errors.New("the request comes from a follower (replica id); this broker has none")
@@ -192,22 +191,24 @@ func (f *fetching) read(fp *fetchPart, left int, first bool) kmsg.FetchResponseT
 }
 
 func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, fp *fetchPart, left int, first bool) error {
-	// The marks first: what is read after them may only be newer.
+	// The log start before the records and the high watermark after them: both only
+	// move forward, so what is told fits to what is read.
 	rp.LogStartOffset = part.Log.Start()
-	hw := part.Log.HighWatermark()
 	if epoch, end, diverges := f.diverges(part, fp); diverges {
 		if end < 0 || fp.offset < rp.LogStartOffset {
 			return kerr.OffsetOutOfRange
 		}
 		rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
-		rp.HighWatermark, rp.LastStableOffset = hw, hw
+		rp.HighWatermark = part.Log.HighWatermark()
+		rp.LastStableOffset = rp.HighWatermark
 		return nil
 	}
 	b, err := part.Log.Read(fp.offset, min(int(fp.maxBytes), left), first)
 	if err != nil {
 		return err
 	}
-	rp.HighWatermark, rp.LastStableOffset = max(hw, endOf(b)), max(hw, endOf(b))
+	rp.HighWatermark = part.Log.HighWatermark()
+	rp.LastStableOffset = rp.HighWatermark
 	if len(b) > 0 {
 		rp.RecordBatches = b
 	}
@@ -223,17 +224,4 @@ func (f *fetching) diverges(part *broker.Partition, fp *fetchPart) (epoch int32,
 	}
 	epoch, end = part.EpochEnd(fp.fetchedEpoch, f.api.broker.Epoch)
 	return epoch, end, epoch < fp.fetchedEpoch || end < fp.offset
-}
-
-// endOf returns the offset after the batches; -1 for none.
-func endOf(b []byte) int64 {
-	end := int64(-1)
-	for len(b) > 0 {
-		batch, rest, err := kafka.NextBatch(b)
-		if err != nil {
-			break
-		}
-		end, b = batch.NextOffset(), rest
-	}
-	return end
 }

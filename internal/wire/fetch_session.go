@@ -62,6 +62,8 @@ type fetchSession struct {
 	// has the answer.
 	mu    sync.Mutex
 	parts []*fetchPart
+	index map[fetchPartKey]*fetchPart // of parts; nil = not made yet
+	done  bool                        // the answer is made: parts change no more
 }
 
 // fetchSessions are the sessions of all clients.
@@ -95,12 +97,11 @@ func (c *fetchSessions) open(req *kmsg.FetchRequest, now time.Time) (*fetchSessi
 	case s.byID != (req.Version >= 13):
 		return nil, kerr.FetchSessionTopicIDError
 	}
-	// A copy: the answer to the request before may still be under way.
 	next := &fetchSession{id: s.id, epoch: s.epoch + 1, byID: s.byID, incremental: true, used: now}
 	if next.epoch <= 0 {
 		next.epoch = 1
 	}
-	next.parts = s.copyParts()
+	next.parts, next.index = s.handOver()
 	next.update(req)
 	if len(next.parts) == 0 {
 		// Nothing is left to remember: the session ends (KIP-227).
@@ -112,17 +113,22 @@ func (c *fetchSessions) open(req *kmsg.FetchRequest, now time.Time) (*fetchSessi
 	return next, nil
 }
 
-// copyParts copies the partitions with what the client was told of them.
-func (s *fetchSession) copyParts() []*fetchPart {
+// handOver gives the partitions, with what the client was told of them, to the next
+// request: themselves when the present answer is made, else copies, for it may still
+// be under way.
+func (s *fetchSession) handOver() ([]*fetchPart, map[fetchPartKey]*fetchPart) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return s.parts, s.index
+	}
 	all := make([]fetchPart, len(s.parts))
 	parts := make([]*fetchPart, len(s.parts))
 	for i, p := range s.parts {
 		all[i] = *p
 		parts[i] = &all[i]
 	}
-	return parts
+	return parts, nil
 }
 
 func (c *fetchSessions) hasRoom(now time.Time) bool {
@@ -154,19 +160,21 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 	if len(req.Topics) == 0 && len(req.ForgottenTopics) == 0 {
 		return // what a consumer that keeps up sends
 	}
-	index := make(map[fetchPartKey]*fetchPart, len(s.parts))
-	for _, p := range s.parts {
-		index[p.key()] = p
+	if s.index == nil {
+		s.index = make(map[fetchPartKey]*fetchPart, len(s.parts))
+		for _, p := range s.parts {
+			s.index[p.key()] = p
+		}
 	}
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
 			rp := &t.Partitions[j]
 			key := fetchPartKey{t.Topic, t.TopicID, rp.Partition}
-			p := index[key]
+			p := s.index[key]
 			if p == nil {
 				p = &fetchPart{topic: key.topic, id: key.id, partition: key.partition}
-				index[key] = p
+				s.index[key] = p
 				s.parts = append(s.parts, p)
 			}
 			p.offset, p.maxBytes = rp.FetchOffset, rp.PartitionMaxBytes
@@ -176,15 +184,14 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 	if len(req.ForgottenTopics) == 0 {
 		return
 	}
-	forget := map[fetchPartKey]bool{}
 	for _, t := range req.ForgottenTopics {
 		for _, p := range t.Partitions {
-			forget[fetchPartKey{t.Topic, t.TopicID, p}] = true
+			delete(s.index, fetchPartKey{t.Topic, t.TopicID, p})
 		}
 	}
 	kept := s.parts[:0]
 	for _, p := range s.parts {
-		if !forget[p.key()] {
+		if s.index[p.key()] == p {
 			kept = append(kept, p)
 		}
 	}
@@ -204,14 +211,17 @@ func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition)
 	return tell
 }
 
-// answered moves the partitions that had records behind those that had none, so
-// that none starves when an answer is full.
+// answered says that the answer is made. It moves the partitions that had records
+// behind those that had none, so that none starves when an answer is full.
 func (s *fetchSession) answered() {
 	if s.id == 0 {
 		return
 	}
-	waiting := make([]*fetchPart, 0, len(s.parts))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
 	var served []*fetchPart
+	waiting := s.parts[:0]
 	for _, p := range s.parts {
 		if p.hadRecordsNow {
 			served = append(served, p)
@@ -219,7 +229,5 @@ func (s *fetchSession) answered() {
 			waiting = append(waiting, p)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.parts = append(waiting, served...)
 }

@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// benchAPI is the handlers over a broker in memory that syncs nothing: what is left
+// is the cost of the keys themselves.
+func benchAPI(b *testing.B, partitions int32) (*api, *Request) {
+	b.Helper()
+	br, err := broker.Open(broker.Config{FS: vfs.NewMem(), Dir: "/data", Relaxed: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(br.Abandon)
+	if err := br.EnsureTopic(b.Context(), "t", partitions, nil); err != nil {
+		b.Fatal(err)
+	}
+	srv, err := NewServer(Config{Broker: br, Listeners: []*Listener{{Name: "PLAINTEXT"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return srv.api, &Request{Ctx: b.Context(), Peer: &Peer{}}
+}
+
+func encoded(b *testing.B, reply Reply, out *outgoing) {
+	<-reply.p.done
+	if reply.p.fail != nil {
+		b.Fatal(reply.p.fail)
+	}
+	out.reset()
+	out.add(1, reply.p.resp)
+}
+
+// BenchmarkProduce is a request of one small batch for each of n partitions, from
+// the decoded request to the encoded answer.
+func BenchmarkProduce(b *testing.B) {
+	for name, n := range map[string]int32{"1-partition": 1, "200-partitions": 200} {
+		b.Run(name, func(b *testing.B) {
+			a, r := benchAPI(b, n)
+			batch := batchAt(kafka.BatchSpec{}, a.broker.Now().UnixMilli(), string(make([]byte, 100)))
+			var batches [][]byte
+			for range n {
+				batches = append(batches, bytes.Clone(batch))
+			}
+			req := produceTo("t", kafka.UUID{}, 1, batches...)
+			req.Version = 12
+			var out outgoing
+			b.ReportAllocs()
+			for b.Loop() {
+				encoded(b, a.produce(r, req), &out)
+			}
+		})
+	}
+}
+
+// BenchmarkFetchSession is an incremental fetch of a session of many partitions, a
+// few of which have moved and have a record each.
+func BenchmarkFetchSession(b *testing.B) {
+	const partitions, moved = 1000, 10
+	a, r := benchAPI(b, partitions)
+	var batches [][]byte
+	for range partitions {
+		batches = append(batches, batchAt(kafka.BatchSpec{}, a.broker.Now().UnixMilli(), "x"))
+	}
+	var out outgoing
+	put := produceTo("t", kafka.UUID{}, -1, batches...)
+	put.Version = 12
+	encoded(b, a.produce(r, put), &out)
+	first := fetchFrom("t", kafka.UUID{}, 0)
+	first.Version, first.SessionEpoch = 12, 0
+	first.Topics[0].Partitions = nil
+	for p := range int32(partitions) {
+		first.Topics[0].Partitions = append(first.Topics[0].Partitions, fetchPartition(p, 1))
+	}
+	reply := a.fetch(r, first)
+	id := reply.p.resp.(*kmsg.FetchResponse).SessionID
+	epoch := int32(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		epoch++
+		req := fetchFrom("t", kafka.UUID{}, 0)
+		req.Version, req.SessionID, req.SessionEpoch = 12, id, epoch
+		req.Topics[0].Partitions = nil
+		for i := range int32(moved) {
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, fetchPartition((epoch*moved+i)%partitions, int64(epoch+i)%2))
+		}
+		encoded(b, a.fetch(r, req), &out)
+	}
+}
+
+// BenchmarkFetchSmallBatches reads a megabyte of batches of one record.
+func BenchmarkFetchSmallBatches(b *testing.B) {
+	a, r := benchAPI(b, 1)
+	var out outgoing
+	for range 10_000 {
+		put := produceTo("t", kafka.UUID{}, 1, batchAt(kafka.BatchSpec{}, a.broker.Now().UnixMilli(), "0123456789012345678901234567890123456789"))
+		put.Version = 12
+		encoded(b, a.produce(r, put), &out)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		req := fetchFrom("t", kafka.UUID{}, 0)
+		req.Version = 12
+		encoded(b, a.fetch(r, req), &out)
+	}
+}
