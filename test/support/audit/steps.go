@@ -60,7 +60,8 @@ func (a *auditor) checkMade(s *pipeline.Step, root string, ins []*kgo.Record) {
 	for _, in := range ins {
 		letters += len(a.bySource[s.Name][position(in)])
 	}
-	switch wanted := passes(s, ins[0]); {
+	// An amended row may pass where its first form did not.
+	switch wanted := slices.ContainsFunc(ins, func(in *kgo.Record) bool { return passes(s, in) }); {
 	case len(outs) > 0 && letters > 0:
 		a.fault(Both, position(outs[0]), "step %s made a result and a dead letter of %s", s.Name, root)
 	case len(outs) > 0 && !wanted:
