@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"embed"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -32,6 +34,31 @@ var All = []Client{
 	{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true, python: "newest"},
 	{Name: "kafka-python-2.0.2", Codecs: codecs, Timestamps: true, AnyBytes: true, python: "2.0.2"},
 	{Name: "java", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true},
+}
+
+//go:embed python/requirements-newest.txt python/requirements-2.0.2.txt java/pom.xml
+var required embed.FS
+
+// Version is which version of the client is installed; kcat is the one that the
+// system has.
+func (c Client) Version() (string, error) {
+	file, start, end := "java/pom.xml", "<artifactId>kafka-clients</artifactId>\n      <version>", "</version>"
+	switch {
+	case c.python != "":
+		file, start, end = "python/requirements-"+c.python+".txt", "kafka-python==", "\n"
+	case c.Name == "kcat":
+		return "of the system (Debian 12: 1.7.1, librdkafka 2.0.2)", nil
+	}
+	text, err := required.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	_, rest, ok := strings.Cut(string(text), start)
+	version, _, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return "", fmt.Errorf("%s names no version", file)
+	}
+	return version, nil
 }
 
 // command is how the client's program is called; a machine that lacks it is

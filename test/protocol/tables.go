@@ -1,0 +1,97 @@
+package protocol
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/test/clients"
+	"github.com/leatdev/leat/test/kgo"
+)
+
+// keysTable is what a broker answered to ApiVersions. Versions that it says and
+// does not carry out are told from the version table.
+func keysTable(answer *kmsg.ApiVersionsResponse) (string, error) {
+	var b strings.Builder
+	b.WriteString("| key | API | advertised | carried out |\n|---|---|---|---|\n")
+	for _, k := range answer.ApiKeys {
+		row, ok := kafka.VersionsOf(k.ApiKey)
+		if !ok {
+			return "", fmt.Errorf("key %d is advertised and not in the version table", k.ApiKey)
+		}
+		if row.Min != k.MinVersion || row.Max != k.MaxVersion {
+			return "", fmt.Errorf("key %d is advertised as %d to %d, the version table says %d to %d", k.ApiKey, k.MinVersion, k.MaxVersion, row.Min, row.Max)
+		}
+		served := "all"
+		if row.Served != row.Min {
+			served = span(row.Served, row.Max)
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", row.Key, row.Name, span(row.Min, row.Max), served)
+	}
+	return b.String(), nil
+}
+
+func span(low, high int16) string {
+	if low == high {
+		return fmt.Sprint(low)
+	}
+	return fmt.Sprintf("%d–%d", low, high)
+}
+
+// absentTable lists the keys that are not there.
+func absentTable() string {
+	var b strings.Builder
+	b.WriteString("| what | keys |\n|---|---|\n")
+	for _, a := range absent {
+		var names []string
+		for _, k := range a.keys {
+			names = append(names, fmt.Sprintf("%s (%d)", kmsg.NameForKey(k), k))
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", a.what, strings.Join(names, ", "))
+	}
+	return b.String()
+}
+
+// clientsTable says what each client has been shown to do.
+func clientsTable() (string, error) {
+	total := 0
+	for _, c := range clients.All {
+		total += c.Sends()
+	}
+	var b strings.Builder
+	b.WriteString("| client | version | codecs | records sent | records read | idempotent producer | own timestamps |\n|---|---|---|---|---|---|---|\n")
+	for _, c := range clients.All {
+		version, err := c.Version()
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", c.Name, version, strings.Join(c.Codecs, ", "), c.Sends(), total,
+			yes(c.Idempotent, "it has none"), yes(c.Timestamps, "it cannot set them"))
+	}
+	return b.String(), nil
+}
+
+func yes(b bool, no string) string {
+	return cmp.Or(map[bool]string{true: "yes"}[b], no)
+}
+
+// suiteTable is the account of franz-go's own tests.
+func suiteTable() (string, error) {
+	s, err := kgo.Expected()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "franz-go %s: %d tests pass, none fails; %d skip themselves, %d is not started.\n\n", s.Version, s.Passed, len(s.Skipped), len(s.Without))
+	b.WriteString("| test | why it says nothing |\n|---|---|\n")
+	for _, a := range s.Without {
+		fmt.Fprintf(&b, "| `%s` | not started: needs %s |\n", a.Name, a.Reason)
+	}
+	for _, a := range s.Skipped {
+		fmt.Fprintf(&b, "| `%s` | skips itself: %s |\n", a.Name, a.Reason)
+	}
+	return b.String(), nil
+}
