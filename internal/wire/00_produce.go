@@ -35,9 +35,6 @@ import (
 //   - v13: topic ids (KIP-516)
 func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	if req.Version < 3 {
-		return answer(produceRefused(req, resp, kerr.UnsupportedVersion.Code))
-	}
 	if req.Acks < -1 || req.Acks > 1 {
 		return answer(produceRefused(req, resp, kerr.InvalidRequiredAcks.Code))
 	}

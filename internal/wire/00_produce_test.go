@@ -276,12 +276,15 @@ func TestProduceUnansweredErrorCloses(t *testing.T) {
 	wrong := b.batch("a")
 	wrong[len(wrong)-1] ^= 1
 	for what, req := range map[string]*kmsg.ProduceRequest{
-		"unknown topic": produceTo("none", kafka.UUID{1}, 0, b.batch("a")), "damaged": produceTo("t", id, 0, wrong),
+		"unknown topic": produceTo("none", kafka.UUID{1}, 0, b.batch("a")), "unknown id": produceTo("none", kafka.UUID{1}, 0, b.batch("a")), "damaged": produceTo("t", id, 0, wrong),
 		"second partition": produceTo("t", id, 0, b.batch("stays"), b.batch("a")),
 	} {
 		c := b.dial()
 		first := produceTo("t", id, -1, b.batch("before"))
 		first.Version, req.Version = 9, 9
+		if what == "unknown id" {
+			req.Version = 13
+		}
 		c.send(7, first)
 		c.send(8, req)
 		if p := onePartition(t, receive[*kmsg.ProduceResponse](c, first)); p.ErrorCode != 0 {
@@ -289,10 +292,30 @@ func TestProduceUnansweredErrorCloses(t *testing.T) {
 		}
 		c.mustBeClosed()
 	}
-	if got := strings.Count(b.log.String(), "has no answer to say so"); got != 3 {
+	if got := strings.Count(b.log.String(), "has no answer to say so"); got != 4 {
 		t.Errorf("%d reasons in the log:\n%s", got, b.log)
 	}
-	if got := end(b.dial(), "t"); got != 4 {
+	if got := end(b.dial(), "t"); got != 5 {
 		t.Errorf("end %d", got)
+	}
+}
+
+// A header that is wrong about its newest record is put right, as in Kafka: offsets
+// by time are looked up by it.
+func TestProduceCorrectsMaxTimestamp(t *testing.T) {
+	t.Parallel()
+	b := newDataBench(t, nil)
+	c := b.dial()
+	now := b.now()
+	records := batchAt(kafka.BatchSpec{}, now, "a", "b")
+	binary.BigEndian.PutUint64(records[35:], uint64(now-5000))
+	id := b.topic("t", 1)
+	mustCode(t, "produce", produced(c, produceTo("t", id, -1, spoiled(records, 35, 0)), 9).ErrorCode, nil)
+	batch, _, err := kafka.NextBatch(oneFetched(t, ask[*kmsg.FetchResponse](c, fetchFrom("t", id, 0), 13)).RecordBatches)
+	if err != nil || batch.MaxTimestamp() != now || batch.VerifyCRC() != nil {
+		t.Errorf("%v, newest %d, want %d", err, batch.MaxTimestamp(), now)
+	}
+	if p := listed(c, "t", now, 7); p.Offset != 0 {
+		t.Errorf("%+v", p)
 	}
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -98,4 +99,22 @@ func TestDeleteRecordsWaitsForTheDisk(t *testing.T) {
 			t.Errorf("earliest %d", got)
 		}
 	})
+}
+
+// What cannot get to disk is not said to be deleted.
+func TestDeleteRecordsOnAFailedDisk(t *testing.T) {
+	t.Parallel()
+	b := newDataBench(t, nil)
+	b.topic("t", 1)
+	c := b.dial()
+	b.put(c, "t", "a", "b")
+	b.disk.Add(vfs.Rule{Op: vfs.OpSync, Name: walFiles, Err: syscall.EIO})
+	for range 2 {
+		if p := deleted(c, "t", 1, 2); p.ErrorCode != kerr.KafkaStorageError.Code || p.LowWatermark != -1 {
+			t.Errorf("%+v", p)
+		}
+	}
+	if got := listed(c, "t", -2, 7).Offset; got != 0 {
+		t.Errorf("earliest %d", got)
+	}
 }
