@@ -170,6 +170,28 @@ func TestDurableIsToldAfterTheGroupsOwnCallbacks(t *testing.T) {
 	}
 }
 
+// To wait for a group costs no group, however large it is.
+func TestWaitingMakesNoGroup(t *testing.T) {
+	t.Parallel()
+	faulty := vfs.NewFaulty(vfs.NewMem())
+	w := openWAL(t, faulty)
+	defer w.Close()
+	gate := faulty.Gate(vfs.OpWrite, "*.wal")
+	put := mustEnqueue(t, w, batchFrame(0, 0, "blocks the flusher"))
+	within(t, gate.Arrived(), "the write")
+	p := mustEnqueue(t, w, batchFrame(0, 1, strings.Repeat("v", testFile/4))) // above the group limit
+	told := []<-chan error{whenDurable(w, put), whenDurable(w, p), whenDurable(w, p)}
+	if last := w.Last(); last != p {
+		t.Errorf("waiting for group %d has made group %d", p, last)
+	}
+	gate.Open()
+	for _, ch := range told {
+		if err := within(t, ch, "a waiter"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // syncer is a file beside the log, or two names of one.
 type syncer struct{ file *sideFile }
 

@@ -313,7 +313,10 @@ func (w *WAL) pending(p Pos) *group {
 			}
 		}
 	}
-	return w.groupFor(0)
+	if w.open != nil {
+		return w.open
+	}
+	return w.groupFor(0) // p is a position that was never given out
 }
 
 // Durable returns the position up to which everything is on disk.
