@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/leatdev/leat/event"
 	"github.com/leatdev/leat/pipeline"
 	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -129,13 +128,5 @@ func (st *step) announcement(m *worker.Message, deadLetter string) []*kgo.Record
 	if !st.announces {
 		return nil
 	}
-	return []*kgo.Record{outcome{Step: st.s.Name, Event: m.Identity.Root, DeadLetter: deadLetter}.record(st.p, m.Key, root(m))}
-}
-
-// root returns the position of m's root.
-func root(m *worker.Message) string {
-	if v, ok := event.Header(m.Headers, HeaderRoot); ok {
-		return string(v)
-	}
-	return m.Identity.Position()
+	return []*kgo.Record{outcome{Step: st.s.Name, Event: m.Identity.Root, DeadLetter: deadLetter}.record(st.p, m.Key, rootPosition(st.p, m.Identity, m.Headers))}
 }

@@ -286,7 +286,7 @@ func (j *joiner) key(format pipeline.Format, m *worker.Message) (string, error) 
 
 // origin finds the branch that the root of a message came in by, if there is one.
 func (j *joiner) origin(m *worker.Message) join.Origin {
-	topic, partition, offset, ok := event.ParsePosition(root(m))
+	topic, partition, offset, ok := event.ParsePosition(rootPosition(j.p, m.Identity, m.Headers))
 	branch, is := j.branches[topic]
 	if !ok || !is || partition != m.Partition {
 		return join.Origin{}

@@ -143,7 +143,7 @@ func (j *joiner) announce(d worker.DeadLettered) []*kgo.Record {
 		return nil
 	}
 	o := outcome{Step: j.s.Name, Event: d.Message.Identity.Root, Branch: branch.Name, DeadLetter: place}
-	return []*kgo.Record{o.record(j.p, d.Message.Key, root(d.Message))}
+	return []*kgo.Record{o.record(j.p, d.Message.Key, rootPosition(j.p, d.Message.Identity, d.Message.Headers))}
 }
 
 // deadLetter is the place of the dead letter for which a row is withheld.
@@ -162,11 +162,8 @@ func (j *joiner) tellOfRow(r *join.Row, deadLetter string) []*kgo.Record {
 	if !j.announces || meta == nil {
 		return nil
 	}
-	at, ok := event.Header(meta.record.Headers, HeaderRoot)
-	if !ok {
-		at = []byte(meta.id.Position())
-	}
-	return []*kgo.Record{outcome{Step: j.s.Name, Event: meta.id.Root, DeadLetter: deadLetter}.record(j.p, meta.key, string(at))}
+	at := rootPosition(j.p, meta.id, meta.record.Headers)
+	return []*kgo.Record{outcome{Step: j.s.Name, Event: meta.id.Root, DeadLetter: deadLetter}.record(j.p, meta.key, at)}
 }
 
 // base is the part whose key, headers and root a row takes over: the first in
@@ -209,10 +206,7 @@ func (j *joiner) rowRecord(r *join.Row) *kgo.Record {
 	var hs []kgo.RecordHeader
 	if meta := j.base(r); meta != nil {
 		rec.Key = meta.key
-		hs = event.Derive(meta.record, meta.id, j.maker)
-		if _, ok := event.Header(hs, HeaderRoot); !ok {
-			hs = append(hs, kgo.RecordHeader{Key: HeaderRoot, Value: []byte(meta.id.Position())})
-		}
+		hs = event.SetHeader(event.Derive(meta.record, meta.id, j.maker), HeaderRoot, rootPosition(j.p, meta.id, meta.record.Headers))
 	}
 	if _, ok := event.Header(hs, "ce_id"); ok {
 		hs = event.SetHeader(hs, "ce_id", r.ID)
@@ -264,5 +258,5 @@ func (j *joiner) rowValue(r *join.Row) []byte {
 // lateRecord is a late part on its way to the topic of late parts.
 func (j *joiner) lateRecord(m *worker.Message) *kgo.Record {
 	return &kgo.Record{Topic: j.s.Join.Late.Topic, Key: m.Key, Value: m.Value, Timestamp: m.Timestamp,
-		Headers: rootHeader(event.Derive(m.Record, m.Identity, j.maker, "late"), m)}
+		Headers: event.SetHeader(event.Derive(m.Record, m.Identity, j.maker, "late"), HeaderRoot, rootPosition(j.p, m.Identity, m.Headers))}
 }

@@ -9,11 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// HeaderRoot carries the position (topic/partition/offset) of the record at the
-// root of a result. Unlike the correlation id it is never a stranger's, and a
-// join knows by it which rows it has been through with.
-const HeaderRoot = "leat-root"
-
 // step is a step of a pipeline with its model.
 type step struct {
 	p     *pipeline.Pipeline
@@ -90,19 +85,11 @@ func start(s pipeline.Start) worker.Start {
 // result is the record that the step makes of m: m's key, headers and event
 // time, an id of its own, and who made it. A nil value is a tombstone.
 func (st *step) result(m *worker.Message, value []byte) *kgo.Record {
-	hs := rootHeader(event.Derive(m.Record, m.Identity, st.maker), m)
+	hs := event.SetHeader(event.Derive(m.Record, m.Identity, st.maker), HeaderRoot, rootPosition(st.p, m.Identity, m.Headers))
 	if value != nil {
 		hs = event.SetHeader(hs, "content-type", contentTypes[st.out])
 	}
 	return &kgo.Record{Topic: st.s.To, Key: m.Key, Value: value, Headers: hs, Timestamp: m.Timestamp}
-}
-
-// rootHeader returns hs with the position of m's root.
-func rootHeader(hs []kgo.RecordHeader, m *worker.Message) []kgo.RecordHeader {
-	if _, ok := event.Header(m.Headers, HeaderRoot); ok {
-		return hs // Derive has kept it
-	}
-	return append(hs, kgo.RecordHeader{Key: HeaderRoot, Value: []byte(m.Identity.Position())})
 }
 
 // env is what the step's expressions see of m.
