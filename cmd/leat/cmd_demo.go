@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -148,19 +147,6 @@ func (d *demo) startModels(ctx context.Context) error {
 	places := support.Places{MoodURL: mood.url, ClassURL: class.url, Tagger: []string{exe, demoModelCommand, "tagger"}}
 	d.file = filepath.Join(d.dir, "support.yaml")
 	return os.WriteFile(d.file, []byte(places.At()), 0o644)
-}
-
-// howToCall is what a user types for this program: `go run` leaves its binary
-// in a directory that nobody wants to type.
-func howToCall() string {
-	exe, err := os.Executable()
-	if err != nil || strings.Contains(exe, "go-build") {
-		return "go run ./cmd/leat"
-	}
-	if rel, err := filepath.Rel(".", exe); err == nil && !strings.HasPrefix(rel, "..") {
-		return "." + string(filepath.Separator) + rel
-	}
-	return exe
 }
 
 // at is the flag that leads a command to the demo's broker.

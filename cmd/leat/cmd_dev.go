@@ -129,11 +129,12 @@ func (a *app) tellDev(h *house, files []string, pipelines []*pipeline.Pipeline) 
 			topic = pipelines[0].Steps[0].Inputs()[0]
 		}
 		fmt.Fprintf(w, "\nNext, in another terminal:\n")
-		fmt.Fprintf(w, "  echo '{\"text\": \"hello\"}' | leat produce %s%s\n", topic, at)
-		fmt.Fprintf(w, "  leat consume %s --to end%s\n", topic, at)
+		leat := howToCall()
+		fmt.Fprintf(w, "  echo '{\"text\": \"hello\"}' | %s produce %s%s\n", leat, topic, at)
+		fmt.Fprintf(w, "  %s consume %s --to end%s\n", leat, topic, at)
 		fmt.Fprintf(w, "  kcat -b %s -L\n", d.Kafka)
 		if len(files) > 0 {
-			fmt.Fprintf(w, "  leat explain %s%s\n  leat dlq list%s\n", strings.Join(files, " "), at, at)
+			fmt.Fprintf(w, "  %s explain %s%s\n  %s dlq list%s\n", leat, strings.Join(files, " "), at, leat, at)
 		}
 		_, err := fmt.Fprintf(w, "\nCtrl-C stops it; the data stays.\n")
 		return err

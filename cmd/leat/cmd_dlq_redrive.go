@@ -101,6 +101,9 @@ func (a *app) redrive(ctx context.Context, box *deadletter.Inbox, o deadletter.R
 		r.Causes = []deadletter.Cause{}
 	}
 	werr := a.out.Write(r, func(w io.Writer) error {
+		if err != nil && r.Open == 0 {
+			return nil // it never began
+		}
 		done := fmt.Sprintf("%d redriven", r.Redriven)
 		if r.DryRun {
 			n := 0

@@ -49,7 +49,12 @@ func brokerError(err error, words string) error {
 	if !errors.As(err, &k) {
 		return err
 	}
-	if words == "" {
+	switch {
+	case errors.Is(k, kerr.UnknownTopicOrPartition):
+		words = "there is no such topic; `leat topic list` shows those there are"
+	case errors.Is(k, kerr.GroupIDNotFound):
+		words = "there is no such group; `leat group list` shows those there are"
+	case words == "":
 		words = k.Description
 	}
 	return fmt.Errorf("%s: %s", k.Message, words)

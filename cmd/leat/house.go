@@ -104,6 +104,7 @@ func (h *house) run(ctx context.Context, ready func() error, parts ...life.Part)
 	if cause == nil {
 		select {
 		case <-ctx.Done():
+			h.log.Info("stopping: what is in flight is finished; a second signal ends it at once")
 		case <-g.Ended():
 			cause = g.Cause()
 		}

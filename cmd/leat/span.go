@@ -27,7 +27,7 @@ func resolveSpans(ctx context.Context, adm *kadm.Client, topics []string, only [
 	}
 	for _, t := range topics {
 		if d, ok := details[t]; !ok || d.Err != nil {
-			return nil, fmt.Errorf("topic %s: %w", t, brokerError(d.Err, "there is no such topic; `leat topic list` shows those there are"))
+			return nil, fmt.Errorf("topic %s: %w", t, brokerError(d.Err, ""))
 		}
 	}
 	starts, err := adm.ListStartOffsets(ctx, topics...)

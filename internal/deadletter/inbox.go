@@ -2,10 +2,12 @@ package deadletter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -123,8 +125,12 @@ func (b *Inbox) bounds(ctx context.Context, topics ...string) (starts, ends map[
 		}
 		var failed error
 		los.Each(func(o kadm.ListedOffset) {
-			if o.Err != nil {
-				failed = fmt.Errorf("%s: %w", o.Topic, o.Err)
+			switch {
+			case errors.Is(o.Err, kerr.UnknownTopicOrPartition):
+				failed = fmt.Errorf("there is no topic %s", o.Topic)
+				return
+			case o.Err != nil:
+				failed = fmt.Errorf("topic %s: %w", o.Topic, o.Err)
 				return
 			}
 			if m[o.Topic] == nil {

@@ -171,8 +171,12 @@ func (s *Server) ClusterID() string { return s.broker.ClusterID }
 func (s *Server) Close(ctx context.Context) error {
 	err := s.wire.Stop(ctx)
 	err = errors.Join(err, s.broker.Close())
-	s.log.Info("stopped", "err", err)
-	return err
+	if err != nil {
+		s.log.Error("stopped", "err", err)
+		return err
+	}
+	s.log.Info("stopped")
+	return nil
 }
 
 // Abandon ends the server as a crash would: nothing more is written, nobody is
