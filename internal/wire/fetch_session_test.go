@@ -238,3 +238,32 @@ func TestFetchSessionWithoutWaiting(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A request that waits goes on asking for what it asked for when the next one of its
+// session, sent before its answer, asks for something else.
+func TestFetchSessionNextRequestBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newDataBench(t, nil)
+		id := b.topic("t", 1)
+		writer := b.dial()
+		b.put(writer, "t", "a")
+		f := &fetchClient{client: b.dial(), version: 12}
+		f.mustTell("open", asking(id, map[int32]int64{0: 1}), "t/0 ok 0")
+		parked, next := asking(id, nil), asking(id, map[int32]int64{0: 0})
+		for i, req := range []*kmsg.FetchRequest{parked, next} {
+			req.Version, req.SessionID, req.SessionEpoch = 12, f.id, f.epoch+int32(i)
+		}
+		parked.MaxWaitMillis = 60_000
+		f.send(7, parked)
+		f.send(7, next)
+		synctest.Wait()
+		b.put(writer, "t", "b")
+		if got := offsets(t, oneFetched(t, receive[*kmsg.FetchResponse](f.client, parked)).RecordBatches); !slices.Equal(got, []int64{1}) {
+			t.Errorf("the one that waited: %v", got)
+		}
+		if got := offsets(t, oneFetched(t, receive[*kmsg.FetchResponse](f.client, next)).RecordBatches); len(got) == 0 || got[0] != 0 {
+			t.Errorf("the next one: %v", got)
+		}
+	})
+}
