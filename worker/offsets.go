@@ -230,13 +230,31 @@ func (w *Worker) fetchErrors(ctx context.Context, fetches kgo.Fetches) (trouble 
 		default:
 			trouble = true
 			w.note(err)
-			w.cfg.Logger.Warn("reading fails for now", "group", w.cfg.Group, "topic", topic, "partition", num, "error", err)
+			w.complain(topic, num, err)
 		}
 	})
 	if len(outOfRange) > 0 {
 		w.explainOutOfRange(ctx, outOfRange)
 	}
 	return trouble
+}
+
+// complainEvery is how often a failure to read is logged: a cluster that is away
+// makes several a second.
+const complainEvery = 30 * time.Second
+
+// complain logs that reading fails. The loop that polls calls it.
+func (w *Worker) complain(topic string, num int32, err error) {
+	now := time.Now()
+	if !w.complained.IsZero() && now.Sub(w.complained) < complainEvery {
+		return
+	}
+	w.complained = now
+	args := []any{"group", w.cfg.Group, "error", err}
+	if topic != "" { // it is about one partition, not about the group
+		args = append(args, "topic", topic, "partition", num)
+	}
+	w.cfg.Logger.Warn("reading fails, trying again", args...)
 }
 
 // explainOutOfRange stops the worker because retention overtook it while it read.

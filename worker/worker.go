@@ -43,6 +43,8 @@ type Worker struct {
 	fatal   error
 	failed  chan struct{} // closed with the first fatal error
 
+	complained time.Time // when a failure to read was last logged; of poll alone
+
 	settlements []settlement
 	settlerDone bool
 }

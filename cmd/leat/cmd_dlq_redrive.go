@@ -63,7 +63,7 @@ reason and step. All open letters of a topic, with no condition, want --yes.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Where, "where", "", "only letters for which this expression is true")
-	f.StringVar(&o.Fingerprint, "fingerprint", "", "only letters of this cause, as `leat dlq show` names it")
+	f.StringVar(&o.Fingerprint, "fingerprint", "", "only letters of this cause: the KEY of leat dlq show")
 	f.StringVar(&since, "since", "", "only letters that failed since: 2h, or a time")
 	f.StringVar(&o.To, "to", "", "put them into this topic instead")
 	f.Float64Var(&o.Rate, "rate", 50, "at most so many per second; 0 is no limit")

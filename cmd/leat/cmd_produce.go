@@ -134,6 +134,9 @@ func (a *app) produce(ctx context.Context, o produceOptions, topic string) error
 			t.add(n, err)
 			continue
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("the input ends in the middle of what -f '%s' asks for", o.format)
+		}
 		if err != nil {
 			readErr = fmt.Errorf("input, record %d: %w", n, err)
 			break

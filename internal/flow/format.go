@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/leatdev/leat/internal/models/jsonvalue"
@@ -54,8 +55,13 @@ func encode(f pipeline.Format, v any) ([]byte, error) {
 	return data, nil
 }
 
+// deepest is how many levels of lists and objects encoding/json reads. JSON that is
+// so deep has at least twice as many bytes.
+const deepest = 10_000
+
 // inRow returns a part's value as it stands in a row: JSON as it came, text as a
-// string, bytes as base64, a null value as null.
+// string, bytes as base64, a null value as null. A row is one level deeper than its
+// parts, and one that could not be read back would be forgotten by a restart.
 func inRow(f pipeline.Format, data []byte) (json.RawMessage, error) {
 	if data == nil {
 		return json.RawMessage("null"), nil
@@ -67,6 +73,9 @@ func inRow(f pipeline.Format, data []byte) (json.RawMessage, error) {
 		var raw json.RawMessage
 		if err := json.Unmarshal(data, &raw); err != nil {
 			return nil, poison("decode", fmt.Errorf("the value is not JSON: %w", err))
+		}
+		if len(data) >= 2*deepest && !json.Valid(slices.Concat([]byte("["), data, []byte("]"))) {
+			return nil, poison("decode", fmt.Errorf("the value is nested too deeply for a row: %d levels are one too many", deepest))
 		}
 		return raw, nil
 	}
