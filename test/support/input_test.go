@@ -103,6 +103,9 @@ func hostile() []audit.Sent {
 	add("two values", text(`{"text":"one"} {"text":"two"}`), unread)
 	add("empty", []byte{}, unread)
 	add("deeper than anybody reads", text(`{"text":"where is my card?","deep":%s}`, nested(20_000)), unread)
+	// A row is one level deeper than the message in it; 10,000 levels can be read.
+	add("too deep for a row", text(`{"text":"where is my card?","deep":%s}`, nested(9_999)), unread)
+	add("as deep as a row holds", text(`{"text":"where is my card?","deep":%s}`, nested(9_998)), whole)
 	add("null", nil, whole)
 	add("the JSON null", text(`null`), bare)
 	add("a list", text(`[]`), bare)
@@ -111,7 +114,6 @@ func hostile() []audit.Sent {
 	add("an empty object", text(`{}`), bare)
 	add("a text of 2 MB", text(`{"text":"%s"}`, strings.Repeat("my card is lost ", 2<<20/16)), bare)
 	add("2 MB beside the text", text(`{"text":"where is my card?","attachment":"%s"}`, strings.Repeat("0123456789abcdef", 2<<20/16)), whole)
-	add("deep", text(`{"text":"where is my card?","deep":%s}`, nested(5_000)), whole)
 	add("double keys", text(`{"text":"first","text":"where is my card?","text":"the app is great"}`), whole)
 	add("a huge whole number", text(`{"text":"where is my card?","n":123456789012345678901234567890}`), whole)
 	add("a number beyond all", text(`{"text":"where is my card?","n":1e999}`), bare)
@@ -124,7 +126,15 @@ func hostile() []audit.Sent {
 	noKey := audit.Sent{Record: record("hostile: no key", nil, text(`{"text":"where is my card?"}`))}
 	emptyKey := audit.Sent{Record: record("hostile: empty key", []byte{}, text(`{"text":"where is my card?"}`))}
 	badKey := audit.Sent{Record: record("hostile: a key that is no text", []byte{0xff, 0, 0xfe}, text(`{"text":"where is my card?"}`))}
-	return append(out, noKey, emptyKey, badKey)
+	out = append(out, noKey, emptyKey, badKey)
+	// Messages that were copied with the header of a result: one of the four names
+	// the partition in which they are.
+	for p := range 4 {
+		other := record("hostile: another's root", []byte("c-001"), text(`{"text":"where is my card?"}`))
+		other.Headers = append(other.Headers, kgo.RecordHeader{Key: "leat-root", Value: fmt.Appendf(nil, "%s/%d/0", input, p)})
+		out = append(out, audit.Sent{Record: other})
+	}
+	return out
 }
 
 // tooLarge are messages over the topic's limit.
