@@ -191,7 +191,9 @@ func (s *script) producerID() int64 {
 }
 
 func TestInitProducerID(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, []difference{
+		{`transactional\.(ErrorCode|ProducerID|ProducerEpoch) = `, `transactional\.(ErrorCode = TRANSACTIONAL_ID_NOT_FOUND|Producer(ID|Epoch) = -1)`, "there are no transactions yet"},
+	}, func(s *script) {
 		s.producerID()
 		for v := int16(0); v <= 5; v++ {
 			req := kmsg.NewPtrInitProducerIDRequest()
@@ -207,6 +209,9 @@ func TestInitProducerID(t *testing.T) {
 			req.TransactionalID, req.TransactionTimeoutMillis = kmsg.StringPtr(""), 1000
 			s.note(fmt.Sprint("empty transactional id v", v), req, v)
 		}
+		req := kmsg.NewPtrInitProducerIDRequest()
+		req.TransactionalID, req.TransactionTimeoutMillis = kmsg.StringPtr("x"+s.run), 1000
+		s.note("transactional", req, 4)
 	})
 }
 

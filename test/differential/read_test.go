@@ -167,6 +167,21 @@ func (s *script) end(name string) int64 {
 	return ask[*kmsg.ListOffsetsResponse](s.side, listOffsets(name, 0, -1, -1), 7).Topics[0].Partitions[0].Offset
 }
 
+// Requests of followers, which Leat has none of.
+func TestReplicas(t *testing.T) {
+	compare(t, []difference{
+		{`(fetch|list offsets) of a replica\.`, `(fetch|list offsets) of a replica: the connection was closed`, "there are no followers"},
+	}, func(s *script) {
+		name, id := s.filled("t", 1)
+		req := fetch(name, id, 0, 0)
+		req.ReplicaID = 5
+		s.note("fetch of a replica", req, 12)
+		list := listOffsets(name, 0, -1, -1)
+		list.ReplicaID = 5
+		s.note("list offsets of a replica", list, 7)
+	})
+}
+
 func TestListOffsets(t *testing.T) {
 	compare(t, []difference{
 		{`gone -3 .*\.(Timestamp = base|Offset = 2|LeaderEpoch = present)`, `gone -3 .*\.(Timestamp|Offset|LeaderEpoch) = `,
