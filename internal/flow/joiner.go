@@ -22,8 +22,9 @@ import (
 const (
 	// maxKept and maxDone bound a join's memory per partition: of rows that may
 	// still be amended, and of ids of rows that are done.
-	maxKept = 20_000
-	maxDone = 100_000
+	maxKept      = 20_000
+	maxKeptBytes = 64 << 20
+	maxDone      = 100_000
 	// settleTimeout bounds how long a rebalance waits for decided rows to be
 	// written. What is not is read again by the next owner.
 	settleTimeout = 10 * time.Second
@@ -129,7 +130,7 @@ func (j *joiner) machineConfig() join.Config {
 			}
 			return event.DerivedID(key, j.p.Group(j.s), events...)
 		},
-		MaxKept: maxKept, MaxDone: maxDone,
+		MaxKept: maxKept, MaxKeptBytes: maxKeptBytes, MaxDone: maxDone,
 	}
 }
 

@@ -79,6 +79,16 @@ func (a Announcement) name() string {
 	return a.Step
 }
 
+// size is about what a row takes in memory.
+func (r *Row) size() int {
+	const overhead = 300 // of a part: its struct, times, headers
+	n := 0
+	for _, p := range r.Parts {
+		n += overhead + len(p.Value) + len(p.Key) + len(p.Event)
+	}
+	return n
+}
+
 func (r *Row) copy() Row {
 	c := *r
 	c.Parts, c.Missing, c.announced = maps.Clone(r.Parts), maps.Clone(r.Missing), nil

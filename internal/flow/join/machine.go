@@ -30,7 +30,7 @@ type Machine struct {
 func New(cfg Config) *Machine {
 	return &Machine{
 		cfg:  cfg,
-		open: map[string][]*Row{}, kept: newMemory[*Row](cfg.MaxKept), done: newMemory[[]string](cfg.MaxDone), restored: newMemory[[]string](math.MaxInt),
+		open: map[string][]*Row{}, kept: newSizedMemory(cfg.MaxKept, cfg.MaxKeptBytes, (*Row).size), done: newMemory[[]string](cfg.MaxDone), restored: newMemory[[]string](math.MaxInt),
 		read: map[string]int64{}, stream: map[string]time.Time{}, arrived: map[string]time.Time{},
 	}
 }
@@ -303,7 +303,7 @@ func (m *Machine) store(r *Row, e Effect) {
 	id := r.Key + "\x00" + r.ID
 	if len(r.Missing) > 0 {
 		e.Keep = true
-		if old, ok := m.kept.put(id, r.Key, r); ok {
+		for _, old := range m.kept.put(id, r.Key, r) {
 			m.effects = append(m.effects, Effect{Kind: Forgotten, Row: old.copy(), Forget: true})
 		}
 	} else {

@@ -169,7 +169,7 @@ func (s *teller) join(branches []string, named map[string]string) {
 	if l := named["late"]; l != "" {
 		s.cfg.Late = Late(l)
 	}
-	for name, to := range map[string]*int{"kept": &s.cfg.MaxKept, "done": &s.cfg.MaxDone} {
+	for name, to := range map[string]*int{"kept": &s.cfg.MaxKept, "bytes": &s.cfg.MaxKeptBytes, "done": &s.cfg.MaxDone} {
 		if v := named[name]; v != "" {
 			if *to, err = strconv.Atoi(v); err != nil {
 				s.t.Fatal(err)

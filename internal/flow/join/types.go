@@ -32,8 +32,9 @@ type Config struct {
 	Lost func(announced func(step string) bool) map[string]string
 	// RowID makes a row's id of its key and of the events it first came out with.
 	RowID func(key string, events []string) string
-	// MaxKept and MaxDone bound how many closed rows are remembered.
-	MaxKept, MaxDone int
+	// MaxKept and MaxDone bound how many closed rows are remembered, MaxKeptBytes
+	// what those that may be amended take.
+	MaxKept, MaxKeptBytes, MaxDone int
 }
 
 // Ref is the shell's handle of a message that is held.
