@@ -10,8 +10,8 @@ type memory[T any] struct {
 	size     func(T) int // nil without maxBytes
 	bytes    int
 	order    *list.List // of *remembered[T], oldest first
-	ids   map[string]*list.Element
-	keys  map[string][]*list.Element
+	ids      map[string]*list.Element
+	keys     map[string][]*list.Element
 }
 
 type remembered[T any] struct {
