@@ -17,8 +17,10 @@ func howToCall() string {
 	if found, err := exec.LookPath(filepath.Base(exe)); err == nil && found == exe {
 		return filepath.Base(exe)
 	}
-	if rel, err := filepath.Rel(".", exe); err == nil && !strings.HasPrefix(rel, "..") {
-		return "." + string(filepath.Separator) + rel
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, exe); err == nil && !strings.HasPrefix(rel, "..") {
+			return "." + string(filepath.Separator) + rel
+		}
 	}
 	return exe
 }
