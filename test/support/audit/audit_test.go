@@ -103,6 +103,10 @@ func TestItBites(t *testing.T) {
 		"the first row is amended": {func(w *world) {
 			row(w, w.of("rows", 2, 0), func(v map[string]json.RawMessage) { v["amended"] = json.RawMessage(`true`) })
 		}, Surprise},
+		"a whole row is amended": {func(w *world) {
+			r := w.put("rows", copyOf(w.of("rows", 2, 0)))
+			row(w, r, func(v map[string]json.RawMessage) { v["amended"] = json.RawMessage(`true`) })
+		}, Surprise},
 		"a result is missing":                   {func(w *world) { w.drop(w.of("moods", 2, 0)) }, Lost},
 		"a result is missing behind the join":   {func(w *world) { w.drop(w.of("louds", 6, 0)) }, Lost},
 		"a result that `when` refuses":          {func(w *world) { w.result("loud", w.of("rows", 2, 0)) }, Stranger},

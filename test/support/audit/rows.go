@@ -39,7 +39,7 @@ func (a *auditor) checkRowsOf(m *message, rows []*kgo.Record) {
 	id := event.DerivedID(m.root, a.Pipeline.Group(a.join))
 	var first *kgo.Record
 	firsts := 0
-	for _, r := range rows {
+	for i, r := range rows {
 		if idOf(r) != id {
 			a.fault(OtherID, position(r), "the row of %s has the id %s, it must be %s", m.root, idOf(r), id)
 		}
@@ -47,8 +47,11 @@ func (a *auditor) checkRowsOf(m *message, rows []*kgo.Record) {
 			a.fault(Altered, position(r), "the row of %s: %s", m.root, why)
 		}
 		switch {
-		case a.amended(r):
+		case amended(r):
 			a.rep.Amended++
+			if i > 0 && (same(rows[i-1].Value, r.Value) || !lacksParts(rows[i-1])) {
+				a.fault(Surprise, position(r), "the row of %s is amended, and %s had nothing to amend", m.root, position(rows[i-1]))
+			}
 		case first == nil:
 			first, firsts = r, 1
 		default:
@@ -58,7 +61,7 @@ func (a *auditor) checkRowsOf(m *message, rows []*kgo.Record) {
 			}
 		}
 	}
-	if first == nil || a.amended(rows[0]) {
+	if first == nil || amended(rows[0]) {
 		a.fault(Surprise, position(rows[0]), "the first row of %s calls itself amended", m.root)
 	}
 	if most := a.rowReadings(m.root); firsts > most {
@@ -68,7 +71,14 @@ func (a *auditor) checkRowsOf(m *message, rows []*kgo.Record) {
 	a.checkParts(m, rows[len(rows)-1])
 }
 
-func (a *auditor) amended(r *kgo.Record) bool {
+func lacksParts(row *kgo.Record) bool {
+	var v struct {
+		Missing map[string]string `json:"missing"`
+	}
+	return json.Unmarshal(row.Value, &v) != nil || len(v.Missing) > 0
+}
+
+func amended(r *kgo.Record) bool {
 	var v struct {
 		Amended bool `json:"amended"`
 	}

@@ -109,7 +109,7 @@ func (a *auditor) checkOrder(s *pipeline.Step) {
 	seen := map[string]bool{}
 	for _, r := range a.Topics[s.To] {
 		m := a.messages[a.rootOf(r)]
-		if m == nil || m.Record.Key == nil || seen[m.root] || s.Join != nil && lacks(r) {
+		if m == nil || m.Record.Key == nil || seen[m.root] || s.Join != nil && (lacksParts(r) || amended(r)) {
 			continue
 		}
 		seen[m.root] = true
@@ -119,14 +119,6 @@ func (a *auditor) checkOrder(s *pipeline.Step) {
 		}
 		last[key] = m
 	}
-}
-
-func lacks(row *kgo.Record) bool {
-	var v struct {
-		Missing map[string]string `json:"missing"`
-		Amended bool              `json:"amended"`
-	}
-	return json.Unmarshal(row.Value, &v) != nil || len(v.Missing) > 0 || v.Amended
 }
 
 // feeds tells whether what a step makes is needed for a topic.
