@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/leatdev/leat/internal/testcluster"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -191,8 +189,8 @@ func (b *bench) count(topic string) int {
 // committed is the sum of the group's committed offsets.
 func (b *bench) committed(group string) int {
 	b.t.Helper()
-	os, err := b.adm.FetchOffsets(b.t.Context(), group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+	os, err := Committed(b.t.Context(), b.adm, group)
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	n := int64(0)

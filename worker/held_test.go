@@ -151,6 +151,7 @@ func TestMetrics(t *testing.T) {
 			return out, nil
 		})})
 		b.until("everything is committed", func() bool { return b.committed("g") == 8 })
+		b.until("the worker knows", func() bool { return r.Status().Partitions[0].InFlight == 0 })
 		reg := prometheus.NewRegistry()
 		reg.MustRegister(r.Collector())
 		want := `

@@ -15,8 +15,8 @@ import (
 	"github.com/leatdev/leat/event"
 	"github.com/leatdev/leat/internal/testcluster"
 	"github.com/leatdev/leat/pipeline"
+	"github.com/leatdev/leat/worker"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -291,10 +291,8 @@ func header(r *kgo.Record, name string) string {
 // committed says that a group has committed everything of these topics.
 func (b *bench) committed(group string, topics ...string) bool {
 	b.t.Helper()
-	offsets, err := b.adm.FetchOffsets(b.t.Context(), group)
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return false
-	} else if err != nil {
+	offsets, err := worker.Committed(b.t.Context(), b.adm, group)
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	ends, err := b.adm.ListEndOffsets(b.t.Context(), topics...)
