@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat"
+	"github.com/leatdev/leat/test/kafkaproc"
 )
 
 // patience bounds every wait for the other side: nothing here takes long.
@@ -41,116 +39,11 @@ func findKafka() (string, error) {
 	if addr := os.Getenv("LEAT_KAFKA"); addr != "" {
 		return addr, nil
 	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		return "", errors.New("there is no java")
+	addr, stop, err := kafkaproc.Start()
+	if err == nil {
+		stopKafka = stop
 	}
-	libs, err := jars()
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "leat-kafka")
-	if err != nil {
-		return "", err
-	}
-	port, err := freePort()
-	if err != nil {
-		return "", err
-	}
-	controller, err := freePort()
-	if err != nil {
-		return "", err
-	}
-	config := filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(config, []byte(properties(dir, port, controller)), 0o644); err != nil {
-		return "", err
-	}
-	format := exec.Command(java, "-cp", filepath.Join(libs, "*"), "kafka.tools.StorageTool", "format", "-t", "bGVhdC1kaWZmZXJlbnQtMQ", "-c", config)
-	if out, err := format.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("kafka's storage tool: %w\n%s", err, out)
-	}
-	broker := exec.Command(java, "-Xms256m", "-Xmx256m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
-	broker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := broker.Start(); err != nil {
-		return "", err
-	}
-	ended := make(chan struct{})
-	go func() { broker.Wait(); close(ended) }()
-	stopKafka = func() {
-		broker.Process.Kill()
-		<-ended
-		os.RemoveAll(dir)
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	for deadline := time.After(2 * patience); ; {
-		if nc, err := net.Dial("tcp", addr); err == nil {
-			nc.Close()
-			return addr, nil
-		}
-		select {
-		case <-ended:
-			return "", errors.New("kafka ended at its start")
-		case <-deadline:
-			return "", errors.New("kafka does not listen")
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-// jars finds the folder with Kafka's jars, and gets them if Maven is there.
-func jars() (string, error) {
-	dirs := []string{os.Getenv("KAFKA_LIBS")}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	found, err := filepath.Glob(filepath.Join(cache, "kafka-*", "libs"))
-	if err != nil {
-		return "", err
-	}
-	for _, dir := range append(dirs, found...) {
-		if some, _ := filepath.Glob(filepath.Join(dir, "kafka_2.13-*.jar")); dir != "" && len(some) > 0 {
-			return dir, nil
-		}
-	}
-	mvn, err := exec.LookPath("mvn")
-	if err != nil {
-		return "", errors.New("there are no jars of Kafka in KAFKA_LIBS or ~/.cache/kafka-*/libs, and no mvn to get them")
-	}
-	dir := filepath.Join(cache, "kafka-4.3.1", "libs")
-	out, err := exec.Command(mvn, "-q", "-B", "-f", "pom.xml", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+dir).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("mvn cannot get Kafka: %w\n%s", err, out)
-	}
-	return dir, nil
-}
-
-func properties(dir string, port, controller int) string {
-	return fmt.Sprintf(`process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:%[2]d
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
-log.dirs=%[3]s/data
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-num.network.threads=2
-num.io.threads=2
-`, port, controller, dir)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return addr, err
 }
 
 // sides returns connections to both, or skips by name what is missing.
