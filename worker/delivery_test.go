@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -294,28 +295,33 @@ func TestRetentionLossStops(t *testing.T) {
 			}
 		})
 	})
-	t.Run("while reading", func(t *testing.T) {
-		inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
-			b.put(numbered("in", 50, 50, 1)...)
-			hold := make(chan struct{})
-			r := b.start(Config{MaxInFlight: 10, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
-				<-hold
-				return echo(ms), nil
-			})})
-			b.until("it is full", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Full })
-			// More than the client has fetched ahead is taken away.
-			b.put(numbered("in", 20, 20, 1)...)
-			b.cluster.DeleteRecords(t, "in", 0, 65)
-			close(hold)
-			ls := lost(t, r.ended())
-			if len(ls) != 1 || ls[0].Start != 65 || ls[0].Records() <= 0 {
-				t.Errorf("lost %+v", ls)
-			}
-			if out := b.count("out"); int64(out) != ls[0].Next {
-				t.Errorf("%d came out; all before offset %d were to", out, ls[0].Next)
-			}
+	for _, blind := range []bool{false, true} {
+		t.Run(fmt.Sprintf("while reading, offsets not to be had at first: %v", blind), func(t *testing.T) {
+			inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+				b.put(numbered("in", 50, 50, 1)...)
+				hold := make(chan struct{})
+				r := b.start(Config{MaxInFlight: 10, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
+					<-hold
+					return echo(ms), nil
+				})})
+				b.until("it is full", func() bool { s := r.Status(); return len(s.Partitions) == 1 && s.Partitions[0].Full })
+				// More than the client has fetched ahead is taken away.
+				b.put(numbered("in", 20, 20, 1)...)
+				b.cluster.DeleteRecords(t, "in", 0, 65)
+				if blind {
+					b.cluster.Fake(t).Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.RequestTimedOut, Count: 3})
+				}
+				close(hold)
+				ls := lost(t, r.ended())
+				if len(ls) != 1 || ls[0].Start != 65 || ls[0].Records() <= 0 {
+					t.Errorf("lost %+v", ls)
+				}
+				if out := b.count("out"); int64(out) != ls[0].Next {
+					t.Errorf("%d came out; all before offset %d were to", out, ls[0].Next)
+				}
+			})
 		})
-	})
+	}
 	t.Run("topic made again", func(t *testing.T) {
 		inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
 			b.put(numbered("in", 20, 2, 1)...)

@@ -234,7 +234,11 @@ func (w *Worker) fetchErrors(ctx context.Context, fetches kgo.Fetches) (trouble 
 		}
 	})
 	if len(outOfRange) > 0 {
-		w.explainOutOfRange(ctx, outOfRange)
+		if err := w.explainOutOfRange(ctx, outOfRange); err != nil && ctx.Err() == nil {
+			trouble = true // the next poll meets it again
+			w.note(err)
+			w.complain("", -1, err)
+		}
 	}
 	return trouble
 }
@@ -258,7 +262,8 @@ func (w *Worker) complain(topic string, num int32, err error) {
 }
 
 // explainOutOfRange stops the worker because retention overtook it while it read.
-func (w *Worker) explainOutOfRange(ctx context.Context, parts map[string]map[int32]bool) {
+// An error means that the cluster cannot say just now how much is lost.
+func (w *Worker) explainOutOfRange(ctx context.Context, parts map[string]map[int32]bool) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	var topics []string
@@ -266,8 +271,11 @@ func (w *Worker) explainOutOfRange(ctx context.Context, parts map[string]map[int
 		topics = append(topics, t)
 	}
 	adm := kadm.NewClient(w.cl)
-	starts, _ := adm.ListStartOffsets(ctx, topics...)
-	ends, _ := adm.ListEndOffsets(ctx, topics...)
+	starts, err1 := adm.ListStartOffsets(ctx, topics...)
+	ends, err2 := adm.ListEndOffsets(ctx, topics...)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("looking for what retention has taken: %w", err)
+	}
 	var lost []LostRange
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -277,19 +285,18 @@ func (w *Worker) explainOutOfRange(ctx context.Context, parts map[string]map[int
 			if p == nil {
 				continue
 			}
-			l := LostRange{Topic: t, Partition: num, Next: p.next}
-			if s, ok := starts.Lookup(t, num); ok {
-				l.Start = s.Offset
+			start, _ := starts.Lookup(t, num)
+			end, _ := ends.Lookup(t, num)
+			if err := errors.Join(start.Err, end.Err); err != nil {
+				return fmt.Errorf("looking for what retention has taken of %s/%d: %w", t, num, err)
 			}
-			if e, ok := ends.Lookup(t, num); ok {
-				l.End = e.Offset
-			}
-			lost = append(lost, l)
+			lost = append(lost, LostRange{Topic: t, Partition: num, Next: p.next, Start: start.Offset, End: end.Offset})
 		}
 	}
 	if len(lost) > 0 {
 		w.failLocked(w.retentionError(lost))
 	}
+	return nil
 }
 
 // note keeps a failure that has no class for the status.
