@@ -90,11 +90,18 @@ func (w *Worker) prepareOnce(ctx context.Context, adm *kadm.Client) error {
 		return err
 	}
 	commit := kadm.Offsets{}
+	var unknown error // a start that is not known now must not become another one
 	starts.Each(func(l kadm.ListedOffset) {
-		if l.Err == nil {
+		switch {
+		case l.Err == nil:
 			commit.AddOffset(l.Topic, l.Partition, l.Offset, -1)
+		case !errors.Is(l.Err, kerr.UnknownTopicOrPartition):
+			unknown = fmt.Errorf("asking where %s/%d begins: %w", l.Topic, l.Partition, l.Err)
 		}
 	})
+	if unknown != nil {
+		return unknown
+	}
 	if len(commit) == 0 {
 		return nil // none of the topics exists yet: all that comes is to be read
 	}
@@ -165,13 +172,17 @@ func (w *Worker) adjustOffsets(ctx context.Context, offsets map[string]map[int32
 		for num, o := range ps {
 			start, ok1 := starts.Lookup(t, num)
 			end, ok2 := ends.Lookup(t, num)
-			if !ok1 || !ok2 || start.Err != nil || end.Err != nil {
-				continue // the client meets the same trouble and retries
+			b, chosen := begin.Lookup(t, num)
+			switch err := errors.Join(start.Err, end.Err, b.Err); {
+			case errors.Is(err, kerr.UnknownTopicOrPartition), !ok1, !ok2:
+				continue // deleted meanwhile
+			case err != nil: // the client joins again and asks again
+				return nil, fmt.Errorf("asking for the offsets of %s/%d: %w", t, num, err)
 			}
 			at := o.EpochOffset().Offset
 			if at < 0 {
 				at = start.Offset
-				if b, ok := begin.Lookup(t, num); ok && b.Err == nil {
+				if chosen {
 					at = b.Offset
 				}
 				ps[num] = kgo.NewOffset().At(at)

@@ -33,7 +33,7 @@ var skipped = map[string][]string{
 	"./worker": {"TestBatchToldToComeBackLaterIsNotSplit", "TestCommittedWaitsForTheCoordinator", "TestFencedCommitsAreNotFatal",
 		"TestLimitsAreAskedForUntilToldOf", "TestLoneMessageWaitsNoLongerThanWait/0s", "TestLoneMessageWaitsNoLongerThanWait/3s",
 		"TestLoneMessageWaitsNoLongerThanWait/50ms", "TestRetentionLossStops/while_reading,_offsets_not_to_be_had_at_first:_true",
-		"TestRetryAfterIsHonoured"},
+		"TestRetryAfterIsHonoured", "TestStartIsAskedForUntilToldOf"},
 }
 
 func TestOnLeat(t *testing.T) {
