@@ -148,7 +148,10 @@ func (rs *rowState) load(ctx context.Context, partition int32, m *join.Machine, 
 			return err
 		}
 		end, ok := ends.Lookup(rs.s.To, partition)
-		if !ok || end.Err != nil {
+		switch {
+		case !ok:
+			return fmt.Errorf("there is no partition %s/%d", rs.s.To, partition)
+		case end.Err != nil:
 			return fmt.Errorf("the end of %s/%d is not known: %w", rs.s.To, partition, end.Err)
 		}
 		rs.checkpoint(ctx, partition, end.Offset, nil)
@@ -224,7 +227,10 @@ func (rs *rowState) read(ctx context.Context, topic string, partition int32, fro
 	}
 	start, ok1 := starts.Lookup(topic, partition)
 	end, ok2 := ends.Lookup(topic, partition)
-	if err := errors.Join(start.Err, end.Err); !ok1 || !ok2 || err != nil {
+	if !ok1 || !ok2 {
+		return fmt.Errorf("there is no partition %s/%d", topic, partition)
+	}
+	if err := errors.Join(start.Err, end.Err); err != nil {
 		return fmt.Errorf("the offsets of %s/%d are not known: %w", topic, partition, err)
 	}
 	at := max(from, start.Offset)
