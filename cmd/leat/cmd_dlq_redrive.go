@@ -47,6 +47,9 @@ reason and step. All open letters of a topic, with no condition, want --yes.`,
 		if o.Max < 0 || o.Rate < 0 || o.MaxRedrives < 1 {
 			return cli.Usagef("--max and --rate want 0 or more, --max-redrives 1 or more")
 		}
+		if err := deadletter.CheckFilter(o.Where); err != nil {
+			return cli.Usagef("--where: %w", err)
+		}
 		if o.Rate == 0 {
 			o.Rate = -1 // no limit, in the words of deadletter
 		}

@@ -107,7 +107,7 @@ func TestDLQRedriveRefuses(t *testing.T) {
 		{"support.dlq --since yesterday", "yesterday", 2},
 		{"support.dlq --max -1", "0 or more", 2},
 		{"support.dlq -y --to nowhere", "nowhere", 1},
-		{"support.dlq --where nonsense(", "filter", 1},
+		{"support.dlq --where nonsense(", "filter", 2},
 		{"support.dlq --where value.n.x>1 --dry-run", "--where fails on them", 1},
 	} {
 		r := b.run(append([]string{"dlq", "redrive"}, strings.Fields(c.args)...)...)

@@ -26,6 +26,13 @@ type view struct {
 // filter decides which letters a redrive takes.
 type filter struct{ program *vm.Program }
 
+// CheckFilter tells what is wrong with an expression for RedriveOptions.Where; nil
+// is nothing.
+func CheckFilter(where string) error {
+	_, err := newFilter(where)
+	return err
+}
+
 // newFilter compiles an expression (expr-lang) that must be true of the letters
 // wanted; an empty one takes all.
 func newFilter(where string) (*filter, error) {
