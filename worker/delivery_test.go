@@ -298,6 +298,10 @@ func TestRetentionLossStops(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		t.Run(fmt.Sprintf("while reading, offsets not to be had at first: %v", blind), func(t *testing.T) {
 			inBubble(t, 1, []string{"in", "out"}, func(t *testing.T, b *bench) {
+				var fake *kfake.Cluster
+				if blind {
+					fake = b.cluster.Fake(t)
+				}
 				b.put(numbered("in", 50, 50, 1)...)
 				hold := make(chan struct{})
 				r := b.start(Config{MaxInFlight: 10, Handler: HandlerFunc(func(_ context.Context, ms []*Message) ([]Outcome, error) {
@@ -309,7 +313,7 @@ func TestRetentionLossStops(t *testing.T) {
 				b.put(numbered("in", 20, 20, 1)...)
 				b.cluster.DeleteRecords(t, "in", 0, 65)
 				if blind {
-					b.cluster.Fake(t).Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.RequestTimedOut, Count: 3})
+					fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.RequestTimedOut, Count: 3})
 				}
 				close(hold)
 				ls := lost(t, r.ended())
