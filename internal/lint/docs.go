@@ -116,7 +116,7 @@ func firstDoc(docs ...*ast.CommentGroup) *ast.CommentGroup {
 }
 
 // machinePath is a path that exists on somebody's machine only.
-var machinePath = regexp.MustCompile(`(/home/[a-z]|/root/|/Users/[A-Za-z]|/` + `work/|[A-Z]:\\Users)`)
+var machinePath = regexp.MustCompile(`(/home/[a-z]|/root/|/Users/[A-Za-z]|[A-Z]:\\Users)`)
 
 // machinePaths finds such paths in documents and scripts.
 func machinePaths(t *tree) []finding {
