@@ -31,7 +31,7 @@ const (
 func (m *Mem) Crash(keep Keep, seed uint64) *Mem {
 	m.whole.Lock()
 	defer m.whole.Unlock()
-	c := crash{m: m, to: NewMem(), nodes: map[*node]*node{}, rng: rand.New(rand.NewPCG(seed, 0x1ea7))}
+	c := crash{m: m, rng: rand.New(rand.NewPCG(seed, 0x1ea7))}
 	switch {
 	case keep == KeepAll:
 		c.cut = m.seq.Load()
@@ -44,10 +44,17 @@ func (m *Mem) Crash(keep Keep, seed uint64) *Mem {
 		// Anything in between nearly all and nearly nothing.
 		c.odds = []float64{0.02, 0.1, 0.5, 0.9, 0.98}[c.rng.IntN(5)]
 	}
+	return c.run()
+}
+
+// run makes the disk that the choices leave. m.whole is held.
+func (c *crash) run() *Mem {
+	m := c.m
+	c.to, c.nodes = NewMem(), map[*node]*node{}
 	// The tree as it will be.
 	c.entries = map[*node]map[string]*node{}
 	for _, op := range m.pending {
-		if !c.survives(op.seq) {
+		if !c.survives(Change{Seq: op.seq, Kind: ChangeNames}) {
 			continue
 		}
 		for _, ch := range op.changes {
@@ -114,44 +121,9 @@ func (m *Mem) Kill() *Mem {
 // unsynced are the numbers of all changes that the disk may not have, sorted.
 func (m *Mem) unsynced() []uint64 {
 	var seqs []uint64
-	seen := map[*node]bool{}
-	var visit func(n *node)
-	visit = func(n *node) {
-		if n == nil || seen[n] {
-			return
-		}
-		seen[n] = true
-		if n.isDir() {
-			for _, child := range n.entries {
-				visit(child)
-			}
-			for _, child := range n.durable {
-				visit(child)
-			}
-			return
-		}
-		for _, s := range n.file.sizes {
-			seqs = append(seqs, s.seq)
-		}
-		for _, d := range n.file.dirty {
-			for _, sec := range d {
-				if sec.seq > 0 {
-					seqs = append(seqs, sec.seq)
-					for i := range sec.older {
-						seqs = append(seqs, sec.older[i].seq)
-					}
-				}
-			}
-		}
+	for _, ch := range m.changes() {
+		seqs = append(seqs, ch.Seq)
 	}
-	visit(m.root)
-	for _, op := range m.pending {
-		seqs = append(seqs, op.seq)
-		for _, ch := range op.changes {
-			visit(ch.node)
-		}
-	}
-	slices.Sort(seqs)
 	return slices.Compact(seqs)
 }
 
@@ -159,8 +131,9 @@ func (m *Mem) unsynced() []uint64 {
 type crash struct {
 	m, to   *Mem
 	rng     *rand.Rand
-	cut     uint64  // changes up to here survive
-	odds    float64 // or each of them, with these odds
+	cut     uint64            // changes up to here survive
+	odds    float64           // or each of them, with these odds
+	keep    func(Change) bool // or those that somebody chooses
 	entries map[*node]map[string]*node
 	look    func(*node) map[string]*node // the names in a directory
 	content func(*inode) *inode
@@ -168,12 +141,15 @@ type crash struct {
 	order   []*node         // keys of nodes as they were found
 }
 
-// survives draws whether a change that no sync covered is on the disk.
-func (c *crash) survives(seq uint64) bool {
-	if c.odds > 0 {
+// survives says whether a change that no sync covered is on the disk.
+func (c *crash) survives(ch Change) bool {
+	switch {
+	case c.keep != nil:
+		return c.keep(ch)
+	case c.odds > 0:
 		return c.rng.Float64() < c.odds
 	}
-	return seq <= c.cut
+	return ch.Seq <= c.cut
 }
 
 // node copies a node and what is below it; a node with several names stays one.
@@ -205,7 +181,7 @@ func (c *crash) crashed(f *inode) *inode {
 	to := newInode(c.to)
 	to.size = f.diskSize
 	for _, s := range f.sizes {
-		if c.survives(s.seq) {
+		if c.survives(Change{Seq: s.seq, Kind: ChangeSize}) {
 			to.size = s.size
 		}
 	}
@@ -243,7 +219,7 @@ func (c *crash) crashed(f *inode) *inode {
 func (c *crash) page(f *inode, idx int64) *page {
 	var out *page
 	wholePage := c.odds > 0 && c.rng.IntN(2) == 0 // pages are written back whole more often than not
-	wholeKept := wholePage && c.survives(0)
+	wholeKept := wholePage && c.survives(Change{})
 	for s := range f.dirty[idx] {
 		sec := &f.dirty[idx][s]
 		if sec.seq == 0 {
@@ -257,11 +233,11 @@ func (c *crash) page(f *inode, idx int64) *page {
 			}
 		} else {
 			for i := range sec.older {
-				if c.survives(sec.older[i].seq) {
+				if c.survives(Change{sec.older[i].seq, ChangeSector, idx, s}) {
 					content = sec.older[i].data[:]
 				}
 			}
-			if c.survives(sec.seq) {
+			if c.survives(Change{sec.seq, ChangeSector, idx, s}) {
 				content = present
 			}
 		}
