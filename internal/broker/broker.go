@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -58,14 +58,14 @@ type Broker struct {
 
 	// changing is held by whoever changes the catalogue, from the check to the
 	// moment the change is visible.
-	changing sync.Mutex
+	changing sched.Mutex
 
-	mu     sync.RWMutex // guards topics and byID
+	mu     sched.RWMutex // guards topics and byID
 	topics map[string]*topic
 	byID   map[kafka.UUID]*topic
 
 	stop context.CancelFunc
-	work sync.WaitGroup
+	work sched.WaitGroup
 }
 
 // topic is a topic's partitions. It lives as long as the topic's id.
@@ -100,7 +100,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 		cfg.NodeID = 1
 	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = sched.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -137,7 +137,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.Groups = NewGroups(GroupsOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := sched.WithCancel(context.Background())
 	b.stop = stop
 	b.work.Go(func() { b.retain(ctx) })
 	if b.Catalog.Snapshot().Bool("log.cleaner.enable") {

@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"time"
+
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // clean compacts the log that needs it most, again and again, and rests for
@@ -17,11 +19,6 @@ func (b *Broker) clean(ctx context.Context) {
 			b.Log.Debug("compacted", "log", done.Log.ID().String(), "bytes_before", done.Before, "bytes_after", done.After, "dropped", done.Dropped)
 			continue
 		}
-		rest := time.NewTimer(max(b.Catalog.Snapshot().Millis("log.cleaner.backoff.ms"), time.Millisecond))
-		select {
-		case <-ctx.Done():
-		case <-rest.C:
-		}
-		rest.Stop()
+		sched.Sleep(ctx, max(b.Catalog.Snapshot().Millis("log.cleaner.backoff.ms"), time.Millisecond))
 	}
 }

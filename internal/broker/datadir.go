@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"path"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -121,8 +121,8 @@ func newMeta(fsys vfs.FS, dir string) (meta, error) {
 		}
 	}
 	var salt [8]byte
-	rand.Read(salt[:])
-	return meta{Version: metaVersion, ClusterID: kafka.NewUUID().String(), Salt: binary.BigEndian.Uint64(salt[:])}, nil
+	sched.Random(salt[:])
+	return meta{Version: metaVersion, ClusterID: kafka.DrawUUID(sched.Random).String(), Salt: binary.BigEndian.Uint64(salt[:])}, nil
 }
 
 func writeMeta(fsys vfs.FS, dir string, m meta) error {

@@ -3,12 +3,12 @@ package broker
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // Describe shows groups.
@@ -33,7 +33,7 @@ func (g *Groups) Describe(req *kmsg.DescribeGroupsRequest, done func(*kmsg.Descr
 func (g *Groups) List(req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
 	res := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	shards := g.all()
-	var mu sync.Mutex
+	var mu sched.Mutex
 	all := gather(len(shards), func() {
 		slices.SortFunc(res.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
 		done(res)

@@ -1,22 +1,25 @@
 package broker
 
 import (
-	"sync"
+	"cmp"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // groupLoop is the one goroutine behind all machines: it brings them the time
 // and what became durable. The flusher must not wait for a machine's lock.
 type groupLoop struct {
 	groups *Groups
-	wake   chan struct{}
-	quit   chan struct{}
-	done   chan struct{}
-	once   sync.Once
+	wake   *sched.Bell
+	quit   atomic.Bool
+	done   sched.Event
 
-	mu        sync.Mutex
+	mu        sched.Mutex
 	deadlines map[*groupShard]time.Time
 	timerAt   time.Time // when the loop wakes by itself; zero: never
 	durables  map[*groupShard]durables
@@ -31,17 +34,17 @@ type durables struct {
 
 func (l *groupLoop) start(g *Groups) {
 	l.groups = g
-	l.wake = make(chan struct{}, 1)
-	l.quit = make(chan struct{})
-	l.done = make(chan struct{})
+	l.wake = sched.NewBell()
+	l.done = sched.NewEvent()
 	l.deadlines = make(map[*groupShard]time.Time)
 	l.durables = make(map[*groupShard]durables)
-	go l.run()
+	sched.Go(l.run)
 }
 
 func (l *groupLoop) stop() {
-	l.once.Do(func() { close(l.quit) })
-	<-l.done
+	l.quit.Store(true)
+	l.wake.Ring()
+	l.done.Wait()
 }
 
 // durable takes the news from the flusher.
@@ -55,7 +58,7 @@ func (l *groupLoop) durable(s *groupShard, id uint64, err error) {
 	}
 	l.durables[s] = d
 	l.mu.Unlock()
-	l.poke()
+	l.wake.Ring()
 }
 
 // expect sets when a machine has to be told the time.
@@ -65,31 +68,13 @@ func (l *groupLoop) expect(s *groupShard, at time.Time) {
 	sooner := !at.IsZero() && (l.timerAt.IsZero() || at.Before(l.timerAt))
 	l.mu.Unlock()
 	if sooner {
-		l.poke()
-	}
-}
-
-func (l *groupLoop) poke() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (l *groupLoop) stopped() bool {
-	select {
-	case <-l.quit:
-		return true
-	default:
-		return false
+		l.wake.Ring()
 	}
 }
 
 func (l *groupLoop) run() {
-	defer close(l.done)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for !l.stopped() {
+	defer l.done.Set()
+	for !l.quit.Load() {
 		l.mu.Lock()
 		var news map[*groupShard]durables
 		if len(l.durables) > 0 {
@@ -110,7 +95,9 @@ func (l *groupLoop) run() {
 		next := l.timerAt
 		l.mu.Unlock()
 
-		for s, d := range news {
+		// What the machines write is written in the same order each time.
+		for _, s := range slices.SortedFunc(maps.Keys(news), byPartition) {
+			d := news[s]
 			if d.upTo > 0 {
 				s.step(group.Durable{ID: d.upTo})
 			}
@@ -118,6 +105,7 @@ func (l *groupLoop) run() {
 				s.step(group.Durable{Err: d.err})
 			}
 		}
+		slices.SortFunc(due, byPartition)
 		for _, s := range due {
 			s.step(group.Tick{})
 		}
@@ -125,15 +113,11 @@ func (l *groupLoop) run() {
 			continue // they may have set other deadlines
 		}
 		if next.IsZero() {
-			timer.Stop()
+			l.wake.Wait(-1)
 		} else {
-			timer.Reset(next.Sub(now))
-		}
-		select {
-		case <-l.wake:
-		case <-timer.C:
-		case <-l.quit:
-			return
+			l.wake.Wait(max(next.Sub(now), 0))
 		}
 	}
 }
+
+func byPartition(a, b *groupShard) int { return cmp.Compare(a.partition, b.partition) }

@@ -1,14 +1,13 @@
 package broker
 
 import (
-	"sync"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // Commit stores offsets; the answer comes when they are on disk. Topics that do
@@ -237,7 +236,7 @@ func gather(n int, done func()) func() {
 		done()
 		return func() {}
 	}
-	var mu sync.Mutex
+	var mu sched.Mutex
 	return func() {
 		mu.Lock()
 		n--

@@ -2,12 +2,12 @@ package broker
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // maxGroupRecords bounds the opening of a compressed batch of
@@ -21,7 +21,7 @@ type groupShard struct {
 	log       *plog.Log
 	broken    error // why the log could not be read; nothing is served then
 
-	mu      sync.Mutex
+	mu      sched.Mutex
 	machine *group.Coordinator
 	refused bool // the log took no write the last time
 }

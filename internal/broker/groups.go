@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf16"
@@ -16,6 +15,7 @@ import (
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // OffsetsTopic is where groups and their offsets are kept.
@@ -32,7 +32,7 @@ type Groups struct {
 
 	// shards are the machines, by partition; nil until the topic exists.
 	shards atomic.Pointer[[]*groupShard]
-	create sync.Mutex // held while the topic is made
+	create sched.Mutex // held while the topic is made
 
 	loop groupLoop
 }
@@ -63,7 +63,7 @@ func NewGroups(opt GroupsOptions) *Groups {
 	g.cfg.OffsetsRetention = time.Duration(s.Int("offsets.retention.minutes")) * time.Minute
 	g.cfg.OffsetsRetentionCheckInterval = s.Millis("offsets.retention.check.interval.ms")
 	// A random UUID, as Kafka's: a member id must be hard to guess.
-	g.cfg.NewID = func() string { return kafka.NewUUID().String() }
+	g.cfg.NewID = func() string { return kafka.DrawUUID(sched.Random).String() }
 	g.loop.start(g)
 	if t := s.Topic(OffsetsTopic); t != nil {
 		g.load(t)
@@ -77,7 +77,7 @@ func (g *Groups) Close() { g.loop.stop() }
 
 // load makes the machines of a topic that exists.
 func (g *Groups) load(t *catalog.Topic) {
-	began := time.Now()
+	began := sched.Now()
 	shards := make([]*groupShard, t.Partitions)
 	var n group.Replayed
 	for p := range shards {
@@ -85,7 +85,7 @@ func (g *Groups) load(t *catalog.Topic) {
 	}
 	g.shards.Store(&shards)
 	g.opt.Logger.Info("groups loaded", "partitions", len(shards), "offsets", n.Offsets, "groups", n.Groups,
-		"tombstones", n.Tombstones, "skipped", n.Skipped, "took", time.Since(began))
+		"tombstones", n.Tombstones, "skipped", n.Skipped, "took", sched.Now().Sub(began))
 }
 
 // shard returns the machine of a group. The topic is made for the first one.

@@ -3,19 +3,14 @@ package broker
 import (
 	"context"
 	"time"
+
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // retain applies retention to all partitions, every
 // log.retention.check.interval.ms, until ctx ends.
 func (b *Broker) retain(ctx context.Context) {
-	for {
-		wait := time.NewTimer(max(b.Catalog.Snapshot().Millis("log.retention.check.interval.ms"), time.Millisecond))
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-wait.C:
-		}
+	for sched.Sleep(ctx, max(b.Catalog.Snapshot().Millis("log.retention.check.interval.ms"), time.Millisecond)) {
 		b.Retain()
 	}
 }

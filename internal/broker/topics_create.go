@@ -9,6 +9,7 @@ import (
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // maxNewPartitions bounds the partitions that one request may create, as in Kafka.
@@ -80,7 +81,7 @@ func (b *Broker) createTopics(ctx context.Context, asked []NewTopic, validateOnl
 		if validateOnly {
 			continue
 		}
-		topic.ID = kafka.NewUUID()
+		topic.ID = kafka.DrawUUID(sched.Random)
 		u := &unit{change: catalog.PutTopic(topic.Name, topic.ID, topic.Partitions, topic.Configs)}
 		for p := range topic.Partitions {
 			u.ops = append(u.ops, plog.Create(plog.ID{Topic: topic.ID, Partition: p}, topic.Name, topic.View.Log))

@@ -1,18 +1,20 @@
 package broker
 
 import (
+	"container/list"
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // waitlist holds those who wait for a partition to change. Its zero value is
 // empty; a partition nobody waits for pays one atomic load per change.
 type waitlist struct {
 	n  atomic.Int32
-	mu sync.Mutex
-	ws map[*waiter]struct{}
+	mu sched.Mutex
+	ws list.List // of *waiter, in the order in which they came
 }
 
 // waiter is one who waits for any of several partitions, a moment or its context.
@@ -20,24 +22,22 @@ type waiter struct {
 	fired atomic.Bool
 	ready func()
 	undo  []func()
-	armed chan struct{} // closed when undo is complete
+	armed sched.Event // undo is complete
 }
 
 // Await calls ready once, on a goroutine of its own, when one of the partitions
 // has changed since Await was called, d has passed, ctx is done, or the caller
 // says so by calling now: who looks at the partitions after Await misses nothing.
 func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func()) (now func()) {
-	w := &waiter{ready: ready, armed: make(chan struct{})}
+	w := &waiter{ready: ready, armed: sched.NewEvent()}
 	for _, p := range parts {
-		p.wait.add(w)
+		e := p.wait.add(w)
+		w.undo = append(w.undo, func() { p.wait.remove(e) })
 	}
-	timer := time.AfterFunc(d, w.fire)
-	stop := context.AfterFunc(ctx, w.fire)
+	timer := sched.AfterFunc(d, w.fire)
+	stop := sched.AfterCancel(ctx, w.fire)
 	w.undo = append(w.undo, func() { timer.Stop() }, func() { stop() })
-	for _, p := range parts {
-		w.undo = append(w.undo, func() { p.wait.remove(w) })
-	}
-	close(w.armed)
+	w.armed.Set()
 	return w.fire
 }
 
@@ -46,30 +46,27 @@ func (w *waiter) fire() {
 	if w.fired.Swap(true) {
 		return
 	}
-	go func() {
-		<-w.armed
+	sched.Go(func() {
+		w.armed.Wait()
 		for _, undo := range w.undo {
 			undo()
 		}
 		w.ready()
-	}()
+	})
 }
 
-func (l *waitlist) add(w *waiter) {
+func (l *waitlist) add(w *waiter) *list.Element {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ws == nil {
-		l.ws = map[*waiter]struct{}{}
-	}
-	l.ws[w] = struct{}{}
-	l.n.Store(int32(len(l.ws)))
+	l.n.Add(1)
+	return l.ws.PushBack(w)
 }
 
-func (l *waitlist) remove(w *waiter) {
+func (l *waitlist) remove(e *list.Element) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.ws, w)
-	l.n.Store(int32(len(l.ws)))
+	l.ws.Remove(e)
+	l.n.Add(-1)
 }
 
 // wake fires everybody who waits. It runs on the flusher's goroutine.
@@ -79,7 +76,7 @@ func (l *waitlist) wake() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for w := range l.ws {
-		w.fire()
+	for e := l.ws.Front(); e != nil; e = e.Next() {
+		e.Value.(*waiter).fire()
 	}
 }

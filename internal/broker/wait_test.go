@@ -16,7 +16,7 @@ import (
 func waiters(p *Partition) int {
 	p.wait.mu.Lock()
 	defer p.wait.mu.Unlock()
-	return len(p.wait.ws) + int(p.wait.n.Load())
+	return p.wait.ws.Len() + int(p.wait.n.Load())
 }
 
 // A waiter is called once: by a change of any of its partitions, by its time, by

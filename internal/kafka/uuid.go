@@ -13,9 +13,14 @@ type UUID [16]byte
 // reserved ids (zero, one) and its text never starts with a dash, so that it
 // can be typed as an argument.
 func NewUUID() UUID {
+	return DrawUUID(func(p []byte) { rand.Read(p) }) // never fails (crypto/rand since Go 1.24)
+}
+
+// DrawUUID is NewUUID with random bytes of the caller's.
+func DrawUUID(random func(p []byte)) UUID {
 	for {
 		var u UUID
-		rand.Read(u[:]) // never fails (crypto/rand since Go 1.24)
+		random(u[:])
 		u[6] = u[6]&0x0f | 0x40
 		u[8] = u[8]&0x3f | 0x80
 		if u.String()[0] != '-' {

@@ -275,7 +275,7 @@ func (s *Store) writeCheckpoint(planned map[*Log][]byte, cut Pos, clean bool) er
 
 func (s *Store) writeCheckpointFile(head checkpointHead, planned map[*Log][]byte) error {
 	var sections [][]byte
-	for _, l := range s.inOrder() {
+	for _, l := range s.Logs() {
 		b := planned[l]
 		if b == nil {
 			l.mu.RLock()

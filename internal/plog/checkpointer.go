@@ -2,82 +2,81 @@ package plog
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
 // checkpointer runs checkpoints and removes what is no longer referred to, on
 // one goroutine for the whole store.
 type checkpointer struct {
-	mu     sync.Mutex // one checkpoint, compaction or removal at a time
-	first  chan struct{}
-	force  chan struct{}
-	remove chan struct{}
-	quit   chan struct{}
-	ended  chan struct{}
-	once   sync.Once
+	mu     sched.Mutex // one checkpoint, compaction or removal at a time
+	bell   *sched.Bell
+	first  atomic.Bool
+	force  atomic.Bool
+	remove atomic.Bool
+	quit   atomic.Bool
+	ended  sched.Event
 }
 
 func (c *checkpointer) init() {
-	c.first = make(chan struct{}, 1)
-	c.force = make(chan struct{}, 1)
-	c.remove = make(chan struct{}, 1)
-	c.quit = make(chan struct{})
-	c.ended = make(chan struct{})
+	c.bell = sched.NewBell()
+	c.ended = sched.NewEvent()
 }
 
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
+func (c *checkpointer) ask(what *atomic.Bool) {
+	if !what.Swap(true) {
+		c.bell.Ring()
 	}
 }
 
 // dirty says that there is something to checkpoint, in time.
-func (c *checkpointer) dirty() { signal(c.first) }
+func (c *checkpointer) dirty() { c.ask(&c.first) }
 
 // now asks for a checkpoint without delay.
-func (c *checkpointer) now() { signal(c.force) }
+func (c *checkpointer) now() { c.ask(&c.force) }
 
 // tidy asks for the removal of what was deleted.
-func (c *checkpointer) tidy() { signal(c.remove) }
+func (c *checkpointer) tidy() { c.ask(&c.remove) }
 
 func (c *checkpointer) stop() {
-	c.once.Do(func() { close(c.quit) })
-	<-c.ended
+	c.ask(&c.quit)
+	c.ended.Wait()
 }
 
 // retryFull is how often a checkpoint is tried on a full disk.
 const retryFull = time.Second
 
 func (s *Store) runCheckpoints() {
-	defer close(s.check.ended)
-	var due <-chan time.Time
-	force := s.check.force
-	for {
-		select {
-		case <-s.check.quit:
-			return
-		case <-s.check.first:
-			if due == nil {
-				due = time.After(s.opt.CheckpointEvery)
-			}
-			continue
-		case <-s.check.remove:
+	c := &s.check
+	defer c.ended.Set()
+	var due time.Time // of the next checkpoint; zero: when there is something to write
+	patient := false  // the last one failed: the next comes when it is due, not when it is asked for
+	for !c.quit.Load() {
+		if c.remove.Swap(false) {
 			s.tidy()
 			continue
-		case <-force:
-		case <-due:
 		}
-		due, force = nil, s.check.force
+		if c.first.Swap(false) && due.IsZero() {
+			due = sched.Now().Add(s.opt.CheckpointEvery)
+		}
+		wait := time.Duration(-1)
+		if !due.IsZero() {
+			wait = max(due.Sub(sched.Now()), 0)
+		}
+		if wait != 0 && (patient || !c.force.Load()) {
+			c.bell.Wait(wait)
+			continue
+		}
+		c.force.Store(false)
+		due, patient = time.Time{}, false
 		if err := s.Checkpoint(); err != nil && s.wal.Err() == nil {
 			s.opt.Logger.Error("checkpoint failed, will be tried again", "err", err)
-			due, force = time.After(retryFull), nil // not for every append that asks
+			due, patient = sched.Now().Add(retryFull), true
 		} else if s.full.err() != nil {
-			due = time.After(retryFull)
+			due = sched.Now().Add(retryFull)
 		}
 	}
 }

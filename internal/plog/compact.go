@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -34,7 +34,7 @@ import (
 
 // compactor is what a store keeps about its compactions.
 type compactor struct {
-	mu sync.Mutex // one compaction at a time
+	mu sched.Mutex // one compaction at a time
 	// replaced are old segments that wait for a checkpoint without them.
 	replaced []replacedSegment
 	// rest is until when (ms) CompactNext leaves a log alone that failed, so that

@@ -2,15 +2,17 @@ package plog
 
 import (
 	"container/list"
-	"sync"
+	"maps"
+	"slices"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
 // openFiles keeps the most recently used files open, so that an idle partition
 // has none. A file in use is never closed.
 type openFiles struct {
-	mu    sync.Mutex
+	mu    sched.Mutex
 	limit int
 	named map[string]*openFile
 	idle  list.List // of *openFile with no users, least recently used first
@@ -24,7 +26,7 @@ type openFile struct {
 	gone  bool
 	idle  *list.Element
 
-	opened chan struct{} // closed when File or err is set
+	opened sched.Event // when File or err is set
 	err    error
 }
 
@@ -44,13 +46,13 @@ func (o *openFiles) open(name string, opener func(string) (vfs.File, error)) (*o
 		}
 		f.users++
 		o.mu.Unlock()
-		<-f.opened
+		f.opened.Wait()
 		if f.err != nil {
 			return nil, f.err
 		}
 		return f, nil
 	}
-	f = &openFile{name: name, users: 1, opened: make(chan struct{})}
+	f = &openFile{name: name, users: 1, opened: sched.NewEvent()}
 	o.named[name] = f
 	o.mu.Unlock()
 	f.File, f.err = opener(name)
@@ -60,10 +62,10 @@ func (o *openFiles) open(name string, opener func(string) (vfs.File, error)) (*o
 			delete(o.named, name)
 		}
 		o.mu.Unlock()
-		close(f.opened)
+		f.opened.Set()
 		return nil, f.err
 	}
-	close(f.opened)
+	f.opened.Set()
 	return f, nil
 }
 
@@ -108,10 +110,7 @@ func (o *openFiles) forget(name string) {
 // closeAll closes what is idle, at the end of the store's life.
 func (o *openFiles) closeAll() {
 	o.mu.Lock()
-	names := make([]string, 0, len(o.named))
-	for name := range o.named {
-		names = append(names, name)
-	}
+	names := slices.Sorted(maps.Keys(o.named))
 	o.mu.Unlock()
 	for _, name := range names {
 		o.forget(name)

@@ -2,10 +2,10 @@ package plog
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/wal"
 )
 
@@ -34,10 +34,10 @@ type Log struct {
 	removed atomic.Bool
 
 	// filesMu is held while files of the log are made; taken after mu.
-	filesMu sync.Mutex
+	filesMu sched.Mutex
 	hasDir  bool // the directory is there, and durable
 
-	mu      sync.RWMutex
+	mu      sched.RWMutex
 	cfg     Config
 	next    int64 // the log end offset
 	first   int64 // the log start offset, maybe not durable yet

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 	"github.com/leatdev/leat/internal/wal"
 )
@@ -55,7 +56,7 @@ func Open(opt Options) (*Store, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, l := range s.logs {
+	for _, l := range s.Logs() {
 		l.hw.Store(l.next)
 		l.start.Store(l.first)
 		if l.fence != nil {
@@ -66,7 +67,7 @@ func Open(opt Options) (*Store, *Report, error) {
 		}
 	}
 	s.check.tidy()
-	go s.runCheckpoints()
+	sched.Go(s.runCheckpoints)
 	return s, report, nil
 }
 

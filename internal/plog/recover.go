@@ -161,7 +161,7 @@ func (l *Log) damaged(err error) {
 // rewrite puts the replayed tails into the segments and records it: from here
 // on the old write-ahead log is not needed.
 func (s *Store) rewrite(last Pos) error {
-	for _, l := range s.inOrder() {
+	for _, l := range s.Logs() {
 		l.dropBelowStart()
 	}
 	plans := s.plans()

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 	"github.com/leatdev/leat/internal/wal"
 )
@@ -73,7 +73,7 @@ func (o *Options) defaults() {
 		o.OpenFiles = 256
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = sched.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -86,7 +86,7 @@ type Store struct {
 	wal   *wal.WAL
 	files *openFiles
 
-	mu     sync.RWMutex
+	mu     sched.RWMutex
 	logs   map[ID]*Log
 	dirty  []*Log
 	delete []*Log // deleted, directory still there
@@ -95,7 +95,7 @@ type Store struct {
 	// queueing is held for reading while a Submit queues its frames and notes
 	// them in the logs. A checkpoint that takes it sees no frame in the
 	// write-ahead log that the logs do not know of.
-	queueing sync.RWMutex
+	queueing sched.RWMutex
 
 	full  fullDisk
 	check checkpointer
@@ -110,7 +110,8 @@ func (s *Store) Log(id ID) *Log {
 	return s.logs[id]
 }
 
-// Logs returns all logs, in no order.
+// Logs returns all logs, ordered by topic id and partition: what is done to the
+// disk for each of them is done in the same order each time.
 func (s *Store) Logs() []*Log {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -118,15 +119,8 @@ func (s *Store) Logs() []*Log {
 	for _, l := range s.logs {
 		out = append(out, l)
 	}
+	slices.SortFunc(out, byID)
 	return out
-}
-
-// inOrder returns all logs by their ids: what is done to the disk is the same
-// each time.
-func (s *Store) inOrder() []*Log {
-	logs := s.Logs()
-	slices.SortFunc(logs, byID)
-	return logs
 }
 
 // Admit keeps room for n bytes of data in one Submit that follows; it waits
@@ -166,14 +160,16 @@ func clientError(fn func(error)) func(error) {
 
 // Wait waits until the change at p is on disk.
 func (s *Store) Wait(ctx context.Context, p Pos) error {
-	done := make(chan error, 1)
-	s.WhenDurable(p, func(err error) { done <- err })
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
+	done := sched.NewEvent()
+	var failed error
+	s.WhenDurable(p, func(err error) {
+		failed = err
+		done.Set()
+	})
+	if !done.WaitOr(ctx) {
 		return context.Cause(ctx)
 	}
+	return failed
 }
 
 // Err returns why the store only reads any more; nil while it writes.

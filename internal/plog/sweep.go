@@ -9,7 +9,7 @@ import (
 // compactions that the crash cut short.
 func (s *Store) sweep() error {
 	wanted := map[string]*Log{}
-	for _, l := range s.logs {
+	for _, l := range s.Logs() {
 		wanted[l.dir()] = l
 		wanted[l.topicDir()] = l
 	}

@@ -385,7 +385,7 @@ func TestCleanStopLeavesNoFilesBehind(t *testing.T) {
 	s.check.now()
 	<-gate.Arrived()
 	mustSubmit(t, s, Delete(gone), SetStart(kept, 15))
-	s.check.once.Do(func() { close(s.check.quit) })
+	s.check.ask(&s.check.quit)
 	gate.Open()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,9 @@
 package wal
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // chunkSize is the memory in which groups gather and from which fresh batches
@@ -27,7 +28,7 @@ func (c *chunk) release() {
 
 // chunkPool keeps a few chunks for reuse and counts what is out.
 type chunkPool struct {
-	mu   sync.Mutex
+	mu   sched.Mutex
 	free []*chunk
 	out  atomic.Int64 // bytes in chunks that are in use
 }

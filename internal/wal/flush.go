@@ -1,13 +1,14 @@
 package wal
 
 import (
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
 // run is the flusher: it takes what has gathered, makes it durable and tells
 // those who wait, until the log is closed and empty.
 func (w *WAL) run() {
-	defer close(w.finished)
+	defer w.finished.Set()
 	for {
 		groups := w.take()
 		if groups == nil {
@@ -191,12 +192,12 @@ func (w *WAL) makeAhead() {
 	}
 	w.files.preparing = true
 	name := w.files.nextName()
-	go func() {
+	sched.Go(func() {
 		f, err := makeFile(&w.opt, name, true)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.made(f, err)
-	}()
+	})
 }
 
 // made files a new file, or remembers why there is none.

@@ -361,7 +361,7 @@ func TestCloseWaitsForTheFileThatIsBeingMade(t *testing.T) {
 	within(t, gate.Arrived(), "the second file")
 	closed := make(chan error, 1)
 	go func() { closed <- w.Close() }()
-	<-w.finished // the flusher has ended; Close is about to close the files
+	w.finished.Wait() // the flusher has ended; Close is about to close the files
 	w.mu.Lock()
 	preparing := w.files.preparing
 	w.mu.Unlock()

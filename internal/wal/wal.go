@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -63,10 +63,10 @@ type WAL struct {
 	durable atomic.Uint64
 	live    atomic.Int64
 
-	mu       sync.Mutex
-	work     sync.Cond // the flusher waits for groups
-	room     sync.Cond // producers wait for the flusher or for a checkpoint
-	open     *group    // gathers frames; nil when there are none
+	mu       sched.Mutex
+	work     sched.Cond // the flusher waits for groups
+	room     sched.Cond // producers wait for the flusher or for a checkpoint
+	open     *group     // gathers frames; nil when there are none
 	cur      *chunk
 	curOff   int
 	sealed   []*group
@@ -78,7 +78,7 @@ type WAL struct {
 	err      error
 	full     error // why the next file could not be made
 	closed   bool
-	finished chan struct{}
+	finished sched.Event
 }
 
 // group is a run of frames that becomes durable at once or not at all.
@@ -110,14 +110,14 @@ func Open(opt Options) (*WAL, error) {
 	if opt.FileSize%blockSize != 0 || opt.MaxFiles < 2 {
 		return nil, fmt.Errorf("write-ahead log: file size %d must be a multiple of %d and there must be at least 2 files, not %d", opt.FileSize, blockSize, opt.MaxFiles)
 	}
-	w := &WAL{opt: opt, next: max(opt.Next, 1), finished: make(chan struct{})}
+	w := &WAL{opt: opt, next: max(opt.Next, 1), finished: sched.NewEvent()}
 	w.work.L, w.room.L = &w.mu, &w.mu
 	w.written.Store(uint64(w.next - 1))
 	w.durable.Store(uint64(w.next - 1))
 	if err := w.files.open(&w.opt); err != nil {
 		return nil, err
 	}
-	go w.run()
+	sched.Go(w.run)
 	return w, nil
 }
 
@@ -219,7 +219,7 @@ func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.hasRoom(size) && w.roomErr() == nil {
-		stop := context.AfterFunc(ctx, func() {
+		stop := sched.AfterCancel(ctx, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.room.Broadcast()
@@ -388,7 +388,7 @@ func (w *WAL) Close() error {
 	w.work.Broadcast()
 	w.room.Broadcast()
 	w.mu.Unlock()
-	<-w.finished
+	w.finished.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.files.preparing {
