@@ -35,6 +35,11 @@ func TestConformance(t *testing.T) {
 			m, dir := memWithDir(t, "/d")
 			return m.(*Mem).Crash(KeepAll, 1), dir
 		},
+		"Shadow of OS": func(t *testing.T) (FS, string) { return newShadow(t, OS{}, filepath.ToSlash(t.TempDir())) },
+		"Shadow of Mem": func(t *testing.T) (FS, string) {
+			m, dir := memWithDir(t, "/d")
+			return newShadow(t, m, dir)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
