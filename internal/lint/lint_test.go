@@ -18,6 +18,7 @@ var rules = map[string]func(*tree) []finding{
 	"leftovers":        leftovers,
 	"files":            files,
 	"pure":             pure,
+	"scheduled":        scheduled,
 	"package_comments": packageComments,
 	"exported_docs":    exportedDocs,
 	"machine_paths":    machinePaths,
