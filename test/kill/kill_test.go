@@ -35,7 +35,7 @@ func client(t *testing.T, s *leatproc.Server, opts ...kgo.Opt) *kgo.Client {
 
 func TestKilledAgainAndAgain(t *testing.T) {
 	s := leatproc.Serve(t)
-	a := kadm.NewClient(client(t, s))
+	a := kadm.NewClient(client(t, s, kgo.AlwaysRetryEOF()))
 	for _, topic := range []string{"all", "one"} {
 		if created, err := a.CreateTopic(t.Context(), partitions, 1, nil, topic); err != nil || created.Err != nil {
 			t.Fatal(err, created.Err)
@@ -160,7 +160,7 @@ func readAll(t *testing.T, s *leatproc.Server, a *kadm.Client, topic string) []*
 	for _, end := range endOffsets(t, a, topic) {
 		missing += int(end)
 	}
-	cl := client(t, s, kgo.ConsumeTopics(topic))
+	cl := client(t, s, kgo.ConsumeTopics(topic), kgo.AlwaysRetryEOF())
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var all []*kgo.Record

@@ -2,9 +2,12 @@ package kill
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,6 +25,7 @@ type producer struct {
 
 	mu    sync.Mutex
 	sent  int
+	again int           // how often a record was sent once more, its outcome being unknown
 	acked map[int]place // by number
 	err   error
 	more  chan struct{}
@@ -35,7 +39,9 @@ type place struct {
 // newProducer makes a producer that is idempotent and waits for the disk, or one with acks=1.
 func newProducer(t *testing.T, s *leatproc.Server, name, topic string, idempotent bool) *producer {
 	opts := []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(topic)}
-	if !idempotent {
+	if idempotent {
+		opts = append(opts, kgo.AlwaysRetryEOF())
+	} else {
 		opts = append(opts, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	}
 	return &producer{name: name, topic: topic, idempotent: idempotent, cl: client(t, s, opts...),
@@ -58,20 +64,39 @@ func (p *producer) run(ctx context.Context) {
 		p.sent = n + 1
 		p.mu.Unlock()
 		under.Add(1)
-		p.cl.Produce(context.Background(), &kgo.Record{Partition: int32(n % partitions), Value: []byte(p.value(n))}, func(r *kgo.Record, err error) {
-			defer under.Done()
-			<-p.slots
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if err != nil {
-				p.err = fmt.Errorf("record %q: %w", r.Value, err)
-			} else {
-				p.acked[n] = place{r.Partition, r.Offset}
-			}
-			close(p.more)
-			p.more = make(chan struct{})
-		})
+		p.send(n, under.Done)
 	}
+}
+
+// send sends record n, if need be again and again, until it is acknowledged or
+// cannot be sent.
+func (p *producer) send(n int, done func()) {
+	p.cl.Produce(context.Background(), &kgo.Record{Partition: int32(n % partitions), Value: []byte(p.value(n))}, func(r *kgo.Record, err error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		switch {
+		case err == nil:
+			p.acked[n] = place{r.Partition, r.Offset}
+		case !p.idempotent && unknownOutcome(err):
+			p.again++
+			go p.send(n, done)
+			return
+		default:
+			p.err = fmt.Errorf("record %q: %w", r.Value, err)
+		}
+		close(p.more)
+		p.more = make(chan struct{})
+		<-p.slots
+		done()
+	})
+}
+
+// unknownOutcome tells whether an error only says that the connection ended
+// before the answer: the record may be in the log or not. The client itself
+// sends again after most of these, but not when the connection was a new one.
+func unknownOutcome(err error) bool {
+	_, first := errors.AsType[*kgo.ErrFirstReadEOF](err)
+	return first || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func (p *producer) underWay() int {
@@ -142,7 +167,7 @@ func (p *producer) check(t *testing.T, log []*kgo.Record) {
 	if bound := window * kills * 2; repeats > bound {
 		t.Errorf("producer %s: %d repeats; not more than %d can have been under way at the kills", p.name, repeats, bound)
 	}
-	t.Logf("producer %s: %d acknowledged, %d lost, %d repeated", p.name, len(p.acked), lost, repeats)
+	t.Logf("producer %s: %d acknowledged, %d lost, %d repeated, %d sent again by the test", p.name, len(p.acked), lost, repeats, p.again)
 }
 
 // checkNobodyElse fails the test for records that nobody sent.

@@ -27,7 +27,7 @@ type reader struct {
 }
 
 func newReader(t *testing.T, s *leatproc.Server) *reader {
-	return &reader{cl: client(t, s, kgo.ConsumeTopics("all"), kgo.ConsumerGroup(group), kgo.DisableAutoCommit()),
+	return &reader{cl: client(t, s, kgo.ConsumeTopics("all"), kgo.ConsumerGroup(group), kgo.DisableAutoCommit(), kgo.AlwaysRetryEOF()),
 		done: make(chan struct{}), read: map[place]int{}, committed: map[int32]int64{}, more: make(chan struct{})}
 }
 

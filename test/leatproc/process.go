@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -129,23 +130,37 @@ func (p *Process) Wait(within time.Duration) error {
 // Logged waits for a line on standard error that contains the words and returns it.
 func (p *Process) Logged(t testing.TB, words string, within time.Duration) string {
 	t.Helper()
+	line, err := p.logged(words, within)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+func (p *Process) logged(words string, within time.Duration) (string, error) {
 	deadline := time.After(within)
 	for seen := 0; ; {
 		lines, n, changed := p.tail.since(seen)
 		seen = n
 		for _, line := range lines {
 			if strings.Contains(line, words) {
-				return line
+				return line, nil
 			}
 		}
 		select {
 		case <-changed:
 		case <-p.ended:
-			t.Fatalf("%s ended before it said %q: %v\n%s", p.Name, words, p.err, p.Tail())
+			return "", fmt.Errorf("%s ended before it said %q: %v\n%s", p.Name, words, p.err, p.Tail())
 		case <-deadline:
-			t.Fatalf("%s has not said %q after %v\n%s", p.Name, words, within, p.Tail())
+			return "", fmt.Errorf("%s has not said %q after %v\n%s", p.Name, words, within, p.Tail())
 		}
 	}
+}
+
+// Has tells whether a line on standard error contains the words by now.
+func (p *Process) Has(words string) bool {
+	lines, _, _ := p.tail.since(0)
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, words) })
 }
 
 // Tail is the end of what the program wrote to standard error.

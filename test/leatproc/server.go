@@ -2,8 +2,8 @@ package leatproc
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +21,31 @@ type Server struct {
 	args []string
 }
 
+// The range that ports are taken from. It lies below the one that the system
+// gives to outgoing connections: while a broker is away, none of its clients'
+// own connections can sit on its port, and none can connect to itself.
+const (
+	firstPort = 20000
+	lastPort  = 32000
+)
+
+// FreeAddr is a host:port of the loopback interface that nobody listens at, and
+// that nobody gets by chance while the listener is away.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	var err error
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatalf("no port from %d to %d is free: %v", firstPort, lastPort, err)
+	return ""
+}
+
 // running is the line that says a broker is ready.
 const running = "Transitioning from RECOVERY to RUNNING"
 
@@ -28,23 +53,46 @@ const running = "Transitioning from RECOVERY to RUNNING"
 // serve` and waits until it is ready.
 func Serve(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{bin: Build(t, "./cmd/leat"), Data: t.TempDir(), Addr: "127.0.0.1:0", args: args}
+	s := New(t, "./cmd/leat", t.TempDir(), args...)
 	s.Start(t)
 	return s
+}
+
+// New is a broker that is not started yet: a program (a package of the
+// repository that is called as `leat serve` is), its data directory, and further
+// arguments.
+func New(t testing.TB, program, data string, args ...string) *Server {
+	t.Helper()
+	return &Server{bin: Build(t, program), Data: data, Addr: FreeAddr(t), args: args}
 }
 
 // Start starts the broker, again on the same data and address if it ran before.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
+	if err := s.TryStart(t); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryStart is Start for a broker that may refuse; it returns why.
+func (s *Server) TryStart(t testing.TB) error {
+	t.Helper()
+	s.Launch(t)
+	_, err := s.logged(running, 30*time.Second)
+	return err
+}
+
+// Launch is Start without the wait until the broker is ready.
+func (s *Server) Launch(t testing.TB) {
+	t.Helper()
 	args := append([]string{"serve", "--data", s.Data, "--listen", s.Addr}, s.args...)
 	s.Process = Run(t, "", s.bin, args...)
-	line := s.Logged(t, running, 30*time.Second)
-	_, after, ok := strings.Cut(line, "listeners=")
-	addr, _, _ := strings.Cut(after, " ")
-	if _, _, err := net.SplitHostPort(addr); !ok || err != nil {
-		t.Fatalf("the line names no listener: %s", line)
-	}
-	s.Addr = addr
+}
+
+// Ready waits until the broker that was launched serves.
+func (s *Server) Ready(t testing.TB) {
+	t.Helper()
+	s.Logged(t, running, 30*time.Second)
 }
 
 // Stop ends the broker with SIGTERM; it must end by itself and say that all went well.
