@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -30,15 +31,17 @@ const (
 	OpTruncate
 	OpAllocate
 	OpClose
+	OpSyncAll // Volume.Sync
 )
 
 // OpChange are the operations that change what a disk holds.
-const OpChange = OpCreate | OpMkdir | OpRemove | OpRename | OpLink | OpSyncDir | OpLock | OpWrite | OpSync | OpTruncate | OpAllocate
+const OpChange = OpCreate | OpMkdir | OpRemove | OpRename | OpLink | OpSyncDir | OpLock | OpWrite | OpSync | OpTruncate | OpAllocate | OpSyncAll
 
 var opNames = map[Op]string{
 	OpCreate: "create", OpOpen: "open", OpMkdir: "mkdir", OpRemove: "remove", OpRename: "rename", OpLink: "link",
 	OpList: "list", OpStat: "stat", OpSyncDir: "syncdir", OpLock: "lock", OpFree: "free", OpRead: "read", OpWrite: "write",
 	OpSync: "sync", OpTruncate: "truncate", OpAllocate: "allocate", OpClose: "close",
+	OpSyncAll: "syncall",
 }
 
 // Faulty wraps a file system with faults that a test asks for, gates, and a
@@ -303,5 +306,35 @@ func (f *Faulty) Free(name string) (n int64, err error) {
 	err = f.do(OpFree, func() (err error) { n, err = f.fs.Free(name); return err }, name)
 	return n, err
 }
+
+func (f *Faulty) OpenVolume(name string) (Volume, error) {
+	v, err := f.fs.OpenVolume(name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyVolume{f, v, name}, nil
+}
+
+type faultyVolume struct {
+	f    *Faulty
+	v    Volume
+	name string
+}
+
+// Sync fails as a rule asks. What a Mem had not synced is lost then, and each
+// file tells of it once.
+func (v *faultyVolume) Sync(most int64) (err error) {
+	r := v.f.before(OpSyncAll, v.name)
+	defer func() { v.f.note(OpSyncAll, err, v.name) }()
+	if r == nil || r.Err == nil {
+		return v.v.Sync(most)
+	}
+	if m, ok := v.v.(interface{ FailSync() }); ok && !errors.Is(r.Err, ErrBusy) {
+		m.FailSync()
+	}
+	return &fs.PathError{Op: opNames[OpSyncAll], Path: v.name, Err: r.Err}
+}
+
+func (v *faultyVolume) Close() error { return v.v.Close() }
 
 func span(name string, off int64, n int64) string { return fmt.Sprintf("%s %d+%d", name, off, n) }

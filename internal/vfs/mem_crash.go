@@ -258,7 +258,7 @@ func (c *crash) page(f *inode, idx int64) *page {
 // same is a file's content as another process finds it.
 func (c *crash) same(f *inode) *inode {
 	to := newInode(c.to)
-	to.size, to.diskSize, to.sizes = f.size, f.diskSize, slices.Clone(f.sizes)
+	to.size, to.diskSize, to.sizes, to.lost = f.size, f.diskSize, slices.Clone(f.sizes), f.lost
 	for idx, pg := range f.pages {
 		to.pages[idx] = pg.share()
 	}

@@ -83,7 +83,9 @@ func (o *memFile) Sync() error {
 		return err
 	}
 	defer o.m.whole.RUnlock()
-	o.f.sync()
+	if err := o.f.sync(); err != nil {
+		return o.fail("sync", err)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package vfs
 import (
 	"io"
 	"sync"
+	"syscall"
 )
 
 const (
@@ -40,6 +41,7 @@ type inode struct {
 	disk     map[int64]*page
 	dirty    map[int64]*dirtyPage // what the next Sync writes
 	sizes    []sizeChange         // sizes since the last Sync
+	lost     bool                 // the next Sync has to tell of lost pages
 
 	taken int64 // bytes of the account of m: whole pages to the end, holes too
 	names int   // names in the current tree
@@ -230,10 +232,15 @@ func (f *inode) allocate(size int64) error {
 	return nil
 }
 
-// sync makes the disk hold what programs read.
-func (f *inode) sync() {
+// sync makes the disk hold what programs read. It fails once after a sync of the
+// whole volume has lost pages of the file.
+func (f *inode) sync() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.lost {
+		f.lost = false
+		return syscall.EIO
+	}
 	for idx := range f.dirty {
 		pg := f.pages[idx]
 		if idx*pageSize >= f.size { // what Truncate left
@@ -245,6 +252,7 @@ func (f *inode) sync() {
 	}
 	clear(f.dirty)
 	f.diskSize, f.sizes = f.size, nil
+	return nil
 }
 
 // failSync is a sync that the disk refused, as Linux goes on after it: the
@@ -253,6 +261,17 @@ func (f *inode) sync() {
 func (f *inode) failSync() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	clear(f.dirty)
+	f.sizes = nil
+}
+
+// loseUnsynced is a failed write-back that nobody who has the file open was told of.
+func (f *inode) loseUnsynced() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.dirty) > 0 || len(f.sizes) > 0 {
+		f.lost = true
+	}
 	clear(f.dirty)
 	f.sizes = nil
 }

@@ -336,6 +336,11 @@ func (l *shadowLock) Close() error {
 	return nil
 }
 
+// OpenVolume implements FS: there is nothing to gain, as no sync does anything.
+func (s *Shadow) OpenVolume(name string) (Volume, error) {
+	return nil, fmt.Errorf("sync of all of %s at once: %w", name, errors.ErrUnsupported)
+}
+
 // Free implements FS.
 func (s *Shadow) Free(string) (int64, error) { return s.base.Free(s.root) }
 

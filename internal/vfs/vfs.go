@@ -43,6 +43,23 @@ type FS interface {
 	// Free returns the bytes that an unprivileged writer can still take on the
 	// file system that holds name.
 	Free(name string) (int64, error)
+	// OpenVolume opens the file system that holds the directory name, before what
+	// its Sync is to cover is written. An error that wraps errors.ErrUnsupported
+	// where many files cannot be synced at once and be believed: sync each then.
+	OpenVolume(name string) (Volume, error)
+}
+
+// Volume is a file system, for the sync of many files at once.
+type Volume interface {
+	// Sync makes durable what was written to and named on the file system before
+	// the call, as Sync of every file and SyncDir of every directory there would.
+	// It waits for what others have written there, too: when more than most bytes
+	// wait to be written by the whole system, where that can be told, it does
+	// nothing and answers ErrBusy. Any other error means that some file's or
+	// directory's bytes may be lost: the Sync of those that are open since before
+	// they were written still tells of each whether it is one of them.
+	Sync(most int64) error
+	io.Closer
 }
 
 // File is an open file. ReadAt and the write calls may run at the same time on
@@ -69,6 +86,9 @@ type File interface {
 
 // ErrNoSpace is wrapped by errors of a full disk.
 var ErrNoSpace = errors.New("no space left on device")
+
+// ErrBusy is returned by Volume.Sync when others have too much to write there.
+var ErrBusy = errors.New("the file system has much to write for others")
 
 // ErrLocked is returned by Lock when another process holds the lock.
 var ErrLocked = errors.New("locked by another process")
