@@ -133,20 +133,21 @@ func (l *Log) newestIn(seg *segment, from int64) (Stamp, error) {
 func (l *Log) scan(from, to int64, fn func(kafka.Batch) (more bool, err error)) error {
 	const chunk = 256 << 10
 	to = min(to, l.hw.Load())
+	var buf []byte
 	for from < to {
-		buf, err := l.readUpTo(from, to, chunk, true)
-		if err != nil || len(buf) == 0 {
+		var err error
+		if buf, err = l.readUpTo(buf, from, to, chunk); err != nil || len(buf) == 0 {
 			return err
 		}
-		for len(buf) > 0 {
-			b, rest, err := kafka.NextBatch(buf)
-			if err != nil {
+		for rest := buf; len(rest) > 0 && from < to; {
+			var b kafka.Batch
+			if b, rest, err = kafka.NextBatch(rest); err != nil {
 				return readError(l, err)
 			}
 			if more, err := fn(b); err != nil || !more {
 				return err
 			}
-			from, buf = b.NextOffset(), rest
+			from = b.NextOffset()
 		}
 	}
 	return nil

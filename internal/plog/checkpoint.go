@@ -135,6 +135,7 @@ func (s *Store) settle(plans []*plan) {
 				f.Release()
 			}
 		}
+		l.wrote(p.tail)
 		l.tail = append([]tailBatch(nil), l.tail[len(p.tail):]...)
 		l.saved = p.encoded
 		l.mu.Unlock()

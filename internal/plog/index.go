@@ -95,24 +95,23 @@ func (s *Store) appendIndex(l *Log, seg *segment, suffix string, entries []byte,
 	return err
 }
 
-// searchIndex returns the largest position at which a scan for offset may
-// start: that of the last entry at or below it; 0 when there is none.
-func searchIndex(f io.ReaderAt, size uint32, rel uint32) (uint32, error) {
+// searchIndex returns the last entry at or below rel: the position of a batch and
+// the relative offset of its last record; zero when there is none.
+func searchIndex(f io.ReaderAt, size uint32, rel uint32) (place, error) {
 	var e [indexEntry]byte
 	var err error
-	read := func(i int) (off, pos uint32) {
+	read := func(i int) (p place) {
 		if _, rerr := f.ReadAt(e[:], int64(i)*indexEntry); rerr != nil {
 			err = rerr
 		}
-		return binary.BigEndian.Uint32(e[:]), binary.BigEndian.Uint32(e[4:])
+		return place{rel: binary.BigEndian.Uint32(e[:]), pos: binary.BigEndian.Uint32(e[4:])}
 	}
 	n := int(size / indexEntry)
-	i := sort.Search(n, func(i int) bool { off, _ := read(i); return off > rel })
+	i := sort.Search(n, func(i int) bool { return read(i).rel > rel })
 	if i == 0 || err != nil {
-		return 0, err
+		return place{}, err
 	}
-	_, pos := read(i - 1)
-	return pos, err
+	return read(i - 1), err
 }
 
 // searchTimes returns the relative offset of the last entry whose timestamp is

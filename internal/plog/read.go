@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,25 +12,47 @@ import (
 	"github.com/leatdev/leat/internal/kafka"
 )
 
-// Read returns whole batches, as they lie in the log, from the one that holds
-// offset on: at most maxBytes of them, but at least one when minOne is set
-// (KIP-74), and none at or above the high watermark. Nothing when offset is the
-// high watermark; kerr.OffsetOutOfRange outside of log start and high
-// watermark. The bytes are the caller's.
-func (l *Log) Read(offset int64, maxBytes int, minOne bool) ([]byte, error) {
+// Fetch finds whole batches, from the one that holds offset on: at most maxBytes of
+// them, but at least one when minOne is set (KIP-74), and none at or above the high
+// watermark. Nothing when offset is the high watermark; kerr.OffsetOutOfRange outside
+// of log start and high watermark; kerr.CorruptMessage when the batch is damaged on
+// disk (it never gets out); kerr.KafkaStorageError when the log is fenced or cannot be
+// read. It may have to read the batches once to check them, never to copy them. The
+// caller releases what it gets.
+func (l *Log) Fetch(offset int64, maxBytes int, minOne bool) (Records, error) {
 	for {
 		hw := l.hw.Load()
 		if offset < l.start.Load() || offset > hw {
-			return nil, kerr.OffsetOutOfRange
+			return Records{}, kerr.OffsetOutOfRange
 		}
 		if offset == hw {
-			return nil, nil
+			return Records{}, nil
 		}
-		b, err := l.readUpTo(offset, hw, maxBytes, minOne)
+		r, err := l.find(offset, hw, maxBytes, minOne)
 		if errors.Is(err, errMoved) {
 			continue
 		}
-		return b, err
+		return r, err
+	}
+}
+
+// Read is Fetch with the bytes copied.
+func (l *Log) Read(offset int64, maxBytes int, minOne bool) ([]byte, error) {
+	for {
+		r, err := l.Fetch(offset, maxBytes, minOne)
+		if err != nil || r.size == 0 {
+			return nil, err
+		}
+		b := make([]byte, r.size)
+		_, err = r.ReadAt(b, 0)
+		r.Release()
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
 	}
 }
 
@@ -37,110 +60,193 @@ func (l *Log) Read(offset int64, maxBytes int, minOne bool) ([]byte, error) {
 // finding and opening it: look again.
 var errMoved = errors.New("segment has moved")
 
-func (l *Log) readUpTo(offset, limit int64, maxBytes int, minOne bool) ([]byte, error) {
-	l.mu.RLock()
-	switch {
-	case l.fence != nil:
-		defer l.mu.RUnlock()
-		return nil, fmt.Errorf("%w: %s is fenced: %w", kerr.KafkaStorageError, l.id, l.fence)
-	case l.gone:
-		defer l.mu.RUnlock()
-		return nil, kerr.UnknownTopicOrPartition
-	case len(l.tail) > 0 && l.tail[0].base <= offset:
-		return l.readTail(offset, limit, maxBytes, minOne) // unlocks
+// find is Fetch for batches that begin below limit.
+func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, error) {
+	for {
+		l.mu.RLock()
+		switch {
+		case l.fence != nil:
+			defer l.mu.RUnlock()
+			return Records{}, fmt.Errorf("%w: %s is fenced: %w", kerr.KafkaStorageError, l.id, l.fence)
+		case l.gone:
+			defer l.mu.RUnlock()
+			return Records{}, kerr.UnknownTopicOrPartition
+		case len(l.tail) > 0 && l.tail[0].base <= offset:
+			defer l.mu.RUnlock()
+			return l.findInTail(offset, limit, maxBytes, minOne), nil
+		}
+		i := sort.Search(len(l.segs), func(i int) bool { return l.segs[i].next > offset })
+		if i == len(l.segs) {
+			defer l.mu.RUnlock()
+			return Records{}, nil
+		}
+		seg := l.segs[i]
+		v := l.view(seg)
+		l.mu.RUnlock()
+		r, found, err := l.findInSegment(seg, &v, max(offset, v.base), maxBytes, minOne)
+		if err != nil || found || v.next >= limit {
+			return r, err
+		}
+		offset = v.next // compaction has left nothing here from offset on: the next segment has it
 	}
-	i := sort.Search(len(l.segs), func(i int) bool { return l.segs[i].next > offset })
-	if i == len(l.segs) {
-		defer l.mu.RUnlock()
-		return nil, nil
-	}
-	seg := *l.segs[i]
-	l.mu.RUnlock()
-	b, found, err := l.readSegment(&seg, max(offset, seg.base), limit, maxBytes, minOne)
-	if err == nil && !found && seg.next < limit {
-		// Compaction has left nothing here from offset on: the next segment has it.
-		return l.readUpTo(seg.next, limit, maxBytes, minOne)
-	}
-	return b, err
 }
 
-// readTail copies batches from memory. Called with mu held for reading; lets go
-// of it.
-func (l *Log) readTail(offset, limit int64, maxBytes int, minOne bool) ([]byte, error) {
-	i := sort.Search(len(l.tail), func(i int) bool { return l.tail[i].last >= offset })
-	size, n := 0, i
-	for ; n < len(l.tail); n++ {
-		t := &l.tail[n]
-		if t.last >= limit || t.ref() || size+int(t.size) > maxBytes && !(minOne && size == 0) {
+// findInTail finds batches that are in memory, or were written straight to their
+// segment. Called with mu held for reading.
+func (l *Log) findInTail(offset, limit int64, maxBytes int, minOne bool) Records {
+	r := Records{log: l}
+	for i := sort.Search(len(l.tail), func(i int) bool { return l.tail[i].last >= offset }); i < len(l.tail); i++ {
+		t := &l.tail[i]
+		if t.last >= limit || r.size+int(t.size) > maxBytes && !(minOne && r.size == 0) {
 			break
 		}
-		size += int(t.size)
-	}
-	if n == i && n < len(l.tail) && l.tail[n].ref() && l.tail[n].last < limit {
-		t := l.tail[n]
-		seg := *t.seg
-		l.mu.RUnlock()
-		if int(t.size) > maxBytes && !minOne {
-			return nil, nil
+		r.size += int(t.size)
+		if n := len(r.parts); n > 0 && r.parts[n-1].seg == t.seg {
+			r.parts[n-1].n += t.size // they follow each other
+			continue
 		}
-		return l.readRange(&seg, int64(t.at), int(t.size))
+		r.parts = append(r.parts, stretch{seg: t.seg, at: t.at, n: t.size})
 	}
-	out := make([]byte, 0, size)
-	for ; i < n; i++ {
-		out = append(out, l.tail[i].frame.Data...)
-	}
-	l.mu.RUnlock()
-	return out, nil
+	return r
 }
 
-// readSegment reads from the segment's file: an index look-up, then forward.
-// found says whether the segment holds a batch at or behind offset at all.
-func (l *Log) readSegment(seg *segment, offset, limit int64, maxBytes int, minOne bool) (_ []byte, found bool, _ error) {
-	if seg.size == 0 {
-		return nil, false, nil
+// findInSegment finds batches in the file of a segment, v being a view of it. found says
+// whether it holds a batch at or behind offset at all.
+func (l *Log) findInSegment(seg, v *segment, offset int64, maxBytes int, minOne bool) (r Records, found bool, err error) {
+	if v.size == 0 {
+		return Records{}, false, nil
 	}
-	pos, err := l.seek(seg, offset)
+	c := l.checkedOf(seg)
+	near, end, err := l.good(v, c, offset, maxBytes)
 	if err != nil {
-		return nil, false, err
+		return Records{}, false, err
 	}
-	f, err := l.openSegment(seg, logSuffix)
+	f, err := l.openSegment(v, logSuffix)
 	if err != nil {
-		return nil, false, err
+		return Records{}, false, err
 	}
-	defer l.store.files.done(f)
-	start, first, err := findBatch(f, pos, seg.size, offset)
-	if err != nil || first == 0 {
-		return nil, false, readError(l, err)
-	}
-	want := min(int64(maxBytes), int64(seg.size)-start)
-	if want < int64(first) {
-		if !minOne {
-			return nil, true, nil
+	defer func() {
+		if r.size == 0 {
+			l.store.files.done(f)
 		}
-		want = int64(first)
+	}()
+	from, rel := near, uint32(offset-v.base)
+	if near.rel != rel {
+		from, err = walk(f, v, near, end, func(_, next place) bool { return next.rel > rel })
 	}
-	buf := make([]byte, want)
-	if _, err := f.ReadAt(buf, start); err != nil && !errors.Is(err, io.EOF) {
-		return nil, true, readError(l, err)
+	if err == nil && from.pos == end.pos {
+		return Records{}, false, nil
 	}
-	return wholeBatches(buf, limit), true, nil
+	to := from
+	if err == nil {
+		to, err = l.stop(f, v, c, from, end, maxBytes, minOne)
+	}
+	if err != nil {
+		// It was good before. Whoever comes next is told what has become of it.
+		if _, verr := l.verify(v, c, near, end.pos); verr != nil {
+			err = verr
+		}
+		return Records{}, false, readError(l, err)
+	}
+	if to == from {
+		return Records{}, true, nil
+	}
+	n := to.pos - from.pos
+	return Records{log: l, size: int(n), parts: []stretch{{seg: seg, at: from.pos, n: n, file: f, whole: true}}}, true, nil
 }
 
-// seek returns where a scan for offset starts.
-func (l *Log) seek(seg *segment, offset int64) (uint32, error) {
+// good returns the nearest known place at or before the offset and the end of the
+// run of good batches around it, which it has checked where nobody had.
+func (l *Log) good(v *segment, c *checked, offset int64, maxBytes int) (near, end place, err error) {
+	rel := uint32(offset - v.base)
+	for {
+		near, end, ok := c.find(rel)
+		if !ok {
+			if d, bad := c.damageAt(rel); bad {
+				return near, end, l.damagedError(v, d)
+			}
+			if err := l.verifyFor(v, c, offset, uint32(min(maxBytes, mostChecked))); err != nil {
+				return near, end, err
+			}
+			continue
+		}
+		if end.pos < v.size && int64(end.pos-near.pos) < int64(maxBytes) && end.pos-near.pos < mostChecked {
+			// Who reads on and on has what follows checked in time, not batch by batch. An
+			// error there is for who gets there.
+			if _, bad := c.damageAt(end.rel); !bad && l.verifyFor(v, c, v.base+int64(end.rel), uint32(min(maxBytes, mostChecked))) == nil {
+				near, end, _ = c.find(rel)
+			}
+		}
+		return near, end, nil
+	}
+}
+
+// mostChecked bounds what is checked for one request.
+const mostChecked = 8 << 20
+
+// stop returns where an answer from a place on ends: behind the last batch that fits,
+// or nearly the last, when that can be told without reading; it is from itself when
+// none fits and none must.
+func (l *Log) stop(f io.ReaderAt, v *segment, c *checked, from, end place, maxBytes int, minOne bool) (place, error) {
+	limit := int64(from.pos) + int64(max(maxBytes, 0))
+	if int64(end.pos) <= limit {
+		return end, nil
+	}
+	if p, ok := c.cut(from, uint32(limit)); ok {
+		return p, nil
+	}
+	p, err := walk(f, v, from, end, func(at, next place) bool {
+		return int64(next.pos) > limit && !(minOne && at == from)
+	})
+	if err == nil && p != from {
+		c.ended(p)
+	}
+	return p, err
+}
+
+// walk goes from batch to batch, by their headers, to the first for which done is
+// true, or to the end.
+func walk(f io.ReaderAt, v *segment, at, end place, done func(at, next place) bool) (place, error) {
+	var r *blockReader
+	defer func() {
+		if r != nil {
+			r.done()
+		}
+	}()
+	for at.pos < end.pos {
+		if r == nil {
+			r = newBlockReader(f, int64(end.pos))
+			r.ahead = headersAhead
+		}
+		h, err := r.header(at.pos)
+		if err != nil {
+			return at, err
+		}
+		stop, last := int64(at.pos)+int64(h.Size()), h.LastOffset()
+		if h.Magic() != 2 || h.Size() < kafka.BatchOverhead || stop > int64(end.pos) || last < v.base || last >= v.next {
+			return at, fmt.Errorf("%w: no batch at byte %d of segment %d, where one was before", kerr.KafkaStorageError, at.pos, v.base)
+		}
+		next := place{uint32(stop), uint32(last + 1 - v.base)}
+		if done(at, next) {
+			break
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// seek returns the segment's index entry for a relative offset.
+func (l *Log) seek(seg *segment, rel uint32) (place, error) {
 	if seg.index == 0 {
-		return 0, nil
+		return place{}, nil
 	}
 	ix, err := l.openSegment(seg, indexSuffix)
 	if err != nil {
-		return 0, err
+		return place{}, err
 	}
 	defer l.store.files.done(ix)
-	pos, err := searchIndex(ix, seg.index, uint32(offset-seg.base))
-	if err != nil {
-		return 0, readError(l, err)
-	}
-	return pos, nil
+	p, err := searchIndex(ix, seg.index, rel)
+	return p, readError(l, err)
 }
 
 func (l *Log) openSegment(seg *segment, suffix string) (*openFile, error) {
@@ -159,53 +265,6 @@ func (l *Log) segmentGone(seg *segment) bool {
 	defer l.mu.RUnlock()
 	now := l.segmentAt(seg.base)
 	return l.gone || now == nil || now.gen != seg.gen
-}
-
-func (l *Log) readRange(seg *segment, at int64, size int) ([]byte, error) {
-	f, err := l.openSegment(seg, logSuffix)
-	if err != nil {
-		return nil, err
-	}
-	defer l.store.files.done(f)
-	buf := make([]byte, size)
-	if _, err := f.ReadAt(buf, at); err != nil {
-		return nil, readError(l, err)
-	}
-	return buf, nil
-}
-
-// findBatch walks batch headers from pos until the one that holds offset or a
-// later one, and returns its place and size; size 0 when there is none.
-func findBatch(f io.ReaderAt, pos, end uint32, offset int64) (at int64, size int, err error) {
-	var h [kafka.BatchOverhead]byte
-	for at := int64(pos); at+kafka.BatchOverhead <= int64(end); {
-		if _, err := f.ReadAt(h[:], at); err != nil {
-			return 0, 0, err
-		}
-		b := kafka.Batch(h[:])
-		n := b.Size()
-		if b.Magic() != 2 || n < kafka.BatchOverhead || at+int64(n) > int64(end) {
-			return 0, 0, fmt.Errorf("%w: no batch at byte %d of the segment", kerr.KafkaStorageError, at)
-		}
-		if b.LastOffset() >= offset {
-			return at, n, nil
-		}
-		at += int64(n)
-	}
-	return 0, 0, nil
-}
-
-// wholeBatches cuts buf behind the last whole batch that ends below limit.
-func wholeBatches(buf []byte, limit int64) []byte {
-	n := 0
-	for rest := buf; ; {
-		b, next, err := kafka.NextBatch(rest)
-		if err != nil || b.LastOffset() >= limit {
-			return buf[:n]
-		}
-		n += len(b)
-		rest = next
-	}
 }
 
 func readError(l *Log, err error) error {
@@ -245,18 +304,19 @@ func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 	l.mu.RLock()
 	at, end := l.first, l.next
 	l.mu.RUnlock()
+	var buf []byte
 	for at < end {
-		buf, err := l.readUpTo(at, end, chunk, true)
-		if errors.Is(err, errMoved) {
+		var err error
+		if buf, err = l.readUpTo(buf, at, end, chunk); errors.Is(err, errMoved) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
 		next := at
-		for len(buf) > 0 {
-			b, rest, err := kafka.NextBatch(buf)
-			if err != nil {
+		for rest := buf; len(rest) > 0; {
+			var b kafka.Batch
+			if b, rest, err = kafka.NextBatch(rest); err != nil {
 				return readError(l, err)
 			}
 			if b.NextOffset() > at {
@@ -265,7 +325,6 @@ func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 				}
 			}
 			next = b.NextOffset()
-			buf = rest
 		}
 		if next == at {
 			// Compaction has left nothing between here and the next segment.
@@ -276,6 +335,22 @@ func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 		at = next
 	}
 	return nil
+}
+
+// readUpTo copies batches that begin below limit to the start of buf, which it may
+// replace by a larger one.
+func (l *Log) readUpTo(buf []byte, offset, limit int64, maxBytes int) ([]byte, error) {
+	r, err := l.find(offset, limit, maxBytes, true)
+	if err != nil {
+		return buf[:0], err
+	}
+	defer r.Release()
+	buf = slices.Grow(buf[:0], r.size)[:r.size]
+	if r.size == 0 {
+		return buf, nil
+	}
+	_, err = r.ReadAt(buf, 0)
+	return buf, err
 }
 
 // nextSegment returns the base offset of the first segment above offset, or

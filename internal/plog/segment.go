@@ -26,6 +26,9 @@ type segment struct {
 	indexedTS    int64
 	// the largest timestamp so far written, and the last offset of its batch
 	writtenTS, writtenTSBase int64
+	// checked is what is known about the file's bytes; nil while nobody has read or
+	// written them (set with mu of the log held).
+	checked *checked
 	// made: the file exists, durably (changed with mu and filesMu of the log
 	// held). sealed: the final time index entry is written.
 	made, sealed bool

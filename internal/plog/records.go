@@ -1,0 +1,172 @@
+package plog
+
+import (
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/vfs"
+	"github.com/leatdev/leat/internal/wal"
+)
+
+// Records are whole batches of a log, as they lie there, on their way to a reader:
+// places, not bytes. They hold the files that they are in open but no memory,
+// however long the reader takes: what is still in the log's tail is looked up when
+// it is sent, and has its place in the segment by then or before. The zero value is
+// none. Not safe for concurrent use.
+type Records struct {
+	log   *Log
+	size  int
+	parts []stretch
+}
+
+// stretch is a range of a segment's bytes, some or all of which may be in the tail.
+type stretch struct {
+	seg   *segment
+	at, n uint32
+	file  *openFile // of the segment; nil while it was not needed
+	// whole says that all of it is in the file.
+	whole bool
+}
+
+// Piece is the next part of some records: memory, or else a range of a file. It is
+// valid until Done.
+type Piece struct {
+	// Mem are the bytes, when they are in memory.
+	Mem [][]byte
+	// Otherwise they are Len bytes of File from At on.
+	File vfs.File
+	At   int64
+	Len  int
+
+	holds []wal.Hold
+}
+
+// The most memory, and slices of it, in one piece: as much as a socket takes at once.
+const (
+	pieceBytes  = 512 << 10
+	pieceSlices = 128
+)
+
+// Done lets go of the piece's memory. It may be used for the next one.
+func (p *Piece) Done() {
+	for _, h := range p.holds {
+		h.Release()
+	}
+	clear(p.Mem)
+	*p = Piece{Mem: p.Mem[:0], holds: p.holds[:0]}
+}
+
+// Size is the number of bytes.
+func (r *Records) Size() int { return r.size }
+
+// Release gives back what the records hold. They must not be used after it.
+func (r *Records) Release() {
+	for i := range r.parts {
+		if f := r.parts[i].file; f != nil {
+			r.log.store.files.done(f)
+		}
+	}
+	*r = Records{}
+}
+
+// Piece sets p to the bytes from byte off (below Size) on. The error says that they
+// cannot be had any more: the disk refuses, or the records were deleted and their
+// file removed before anybody had opened it for these.
+func (r *Records) Piece(off int, p *Piece) error {
+	p.Done()
+	for i := range r.parts {
+		s := &r.parts[i]
+		if off < int(s.n) {
+			return r.log.piece(s, s.at+uint32(off), p)
+		}
+		off -= int(s.n)
+	}
+	return fmt.Errorf("byte %d behind the end of records: %w", off, io.EOF)
+}
+
+// piece sets p to what there is of the stretch from byte pos of the segment on.
+func (l *Log) piece(s *stretch, pos uint32, p *Piece) error {
+	to := s.at + s.n
+	if !s.whole {
+		if to = l.tailPiece(s, pos, p); len(p.Mem) > 0 {
+			return nil
+		}
+	}
+	if s.file == nil {
+		f, err := l.openSegment(s.seg, logSuffix)
+		if err != nil {
+			return readError(l, err)
+		}
+		s.file = f
+	}
+	p.File, p.At, p.Len = s.file.File, int64(pos), int(to-pos)
+	return nil
+}
+
+// tailPiece sets p to memory of the tail, or returns up to which byte the stretch is
+// in the file.
+func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	to = s.at + s.n
+	i := sort.Search(len(l.tail), func(i int) bool {
+		t := &l.tail[i]
+		return t.seg.base > s.seg.base || t.seg.base == s.seg.base && t.at+t.size > pos
+	})
+	if i == len(l.tail) || l.tail[i].seg.base != s.seg.base {
+		s.whole = true // nothing comes back into the tail
+		return to
+	}
+	if at := l.tail[i].at; at > pos {
+		return min(to, at)
+	}
+	n := 0
+	for ; i < len(l.tail) && pos < to && l.tail[i].seg.base == s.seg.base; i++ {
+		t := &l.tail[i]
+		if t.ref() || n >= pieceBytes || len(p.Mem) == pieceSlices {
+			break
+		}
+		b := t.frame.Data[pos-t.at:]
+		p.Mem = append(p.Mem, b)
+		p.holds = append(p.holds, t.frame.Hold())
+		pos += uint32(len(b))
+		n += len(b)
+	}
+	if n > 0 {
+		return pos
+	}
+	for ; i < len(l.tail) && l.tail[i].ref() && l.tail[i].seg.base == s.seg.base && pos < to; i++ {
+		pos = l.tail[i].at + l.tail[i].size
+	}
+	return pos
+}
+
+// ReadAt copies bytes of the records (io.ReaderAt).
+func (r *Records) ReadAt(b []byte, off int64) (n int, err error) {
+	var p Piece
+	defer p.Done()
+	for n < len(b) {
+		if off+int64(n) >= int64(r.size) {
+			return n, io.EOF
+		}
+		if err := r.Piece(int(off)+n, &p); err != nil {
+			return n, err
+		}
+		if p.File == nil {
+			for _, m := range p.Mem {
+				n += copy(b[n:], m)
+			}
+			continue
+		}
+		want := min(p.Len, len(b)-n)
+		got, err := p.File.ReadAt(b[n:n+want], p.At)
+		n += got
+		if got < want {
+			return n, fmt.Errorf("%w: reading %s: %w", kerr.KafkaStorageError, r.log.id, err)
+		}
+	}
+	return n, nil
+}
