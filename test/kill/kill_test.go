@@ -2,197 +2,209 @@ package kill
 
 import (
 	"context"
-	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatdev/leat/test/leatproc"
+	"github.com/leatdev/leat/test/traffic"
 )
 
 func TestMain(m *testing.M) { leatproc.Main(m) }
 
-const (
-	kills      = 12
-	between    = 400 // acknowledgements of each producer between two kills
-	partitions = 6
-	window     = 200 // records that a producer has under way
-	patience   = 90 * time.Second
-)
+const partitions = 6
 
-func client(t *testing.T, s *leatproc.Server, opts ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(s.Addr), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
-		kgo.MetadataMinAge(50*time.Millisecond))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
+// scenario is a broker with its work, which is killed so many times.
+type scenario struct {
+	name string
+	// program is what is called as `leat serve`.
+	program string
+	// kills is how many there are under load; each third is followed by one in the
+	// middle of the recovery.
+	kills int
+	// size is how many bytes record n is filled up with.
+	size   func(n int) int
+	window int
+}
+
+// Together these are more than a hundred kills.
+var scenarios = []scenario{
+	{name: "defaults", program: "./cmd/leat", kills: 60, window: 200},
+	// Checkpoints, rounds of the write-ahead log and batches that go to their
+	// segments directly, all the time.
+	{name: "small bounds", program: "./test/tuned", kills: 60, window: 100, size: func(n int) int { return n % 50 * 100 }},
+	// Most batches are larger than what the write-ahead log takes in.
+	{name: "large records", program: "./cmd/leat", kills: 24, window: 8, size: func(n int) int { return 40_000 + n%7*30_000 }},
 }
 
 func TestKilledAgainAndAgain(t *testing.T) {
-	s := leatproc.Serve(t)
-	a := kadm.NewClient(client(t, s, kgo.AlwaysRetryEOF()))
-	for _, topic := range []string{"all", "one"} {
-		if created, err := a.CreateTopic(t.Context(), partitions, 1, nil, topic); err != nil || created.Err != nil {
-			t.Fatal(err, created.Err)
-		}
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			sc.run(t)
+		})
 	}
-	ctx, stop := context.WithCancel(t.Context())
+}
+
+// rig is a broker and everybody who is at work on it.
+type rig struct {
+	scenario
+	s         *leatproc.Server
+	a         *kadm.Client
+	rng       *rand.Rand
+	producers []*traffic.Producer
+	reader    *traffic.Reader
+	churn     *churner
+	trim      *trimmer
+
+	killed, open, starting int // kills: under load, in a recovery, in a start that had recovered
+}
+
+func (sc scenario) run(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d (the moments are drawn from it; the work is not)", seed)
+	s := leatproc.New(t, sc.program, t.TempDir())
+	s.Start(t)
+	g := &rig{scenario: sc, s: s, a: traffic.Admin(t, s.Addr), rng: rand.New(rand.NewPCG(seed, 0))}
+	for _, topic := range []string{"all", "one", "trimmed"} {
+		traffic.CreateTopic(t, g.a, topic, partitions, map[string]string{"segment.bytes": "1048576"})
+	}
+	producer := func(name, topic string, idempotent bool) *traffic.Producer {
+		p := traffic.NewProducer(t, s.Addr, traffic.Spec{Name: name, Topic: topic, Partitions: partitions, Idempotent: idempotent, Window: sc.window, Size: sc.size})
+		g.producers = append(g.producers, p)
+		return p
+	}
+	producer("a", "all", true)
+	producer("b", "all", true)
+	// acks=1 is in a file before the answer: power may take it, a kill may not.
+	producer("c", "one", false)
+	g.trim = newTrimmer(t, s.Addr, producer("d", "trimmed", true))
+	g.churn = newChurner(t, s.Addr)
+	g.reader = traffic.NewReader(t, s.Addr, "readers", "all")
+
+	working, stop := context.WithCancel(t.Context())
 	defer stop()
 	reading, stopReading := context.WithCancel(t.Context())
 	defer stopReading()
-	producers := []*producer{
-		newProducer(t, s, "a", "all", true),
-		newProducer(t, s, "b", "all", true),
-		// acks=1 is in a file before the answer: power may take it, a kill may not.
-		newProducer(t, s, "c", "one", false),
+	for _, p := range g.producers {
+		go p.Run(working)
 	}
-	for _, p := range producers {
-		go p.run(ctx)
-	}
-	r := newReader(t, s)
-	go r.run(reading)
+	go g.trim.run(working)
+	go g.churn.run(working)
+	go g.reader.Run(reading)
 
-	var topics []string
-	commits := 0
-	for i := range kills {
-		for _, p := range producers {
-			p.waitFor(t, (i+1)*between)
-		}
-		r.waitFor(t, commits+1)
-		topic := fmt.Sprintf("made-before-kill-%d", i)
-		if made, err := a.CreateTopic(ctx, 1, 1, nil, topic); err != nil || made.Err != nil {
-			t.Fatal(err, made.Err)
-		}
-		topics = append(topics, topic)
-		busy := 0
-		for _, p := range producers {
-			busy += p.underWay()
-		}
-		if busy == 0 {
-			t.Fatalf("kill %d meets nobody at work", i)
-		}
-		s.Kill()
-		committed := r.acknowledged()
-		if i%3 == 2 { // and once more in the middle of the recovery
-			again := leatproc.Run(t, "", leatproc.Build(t, "./cmd/leat"), "serve", "--data", s.Data, "--listen", s.Addr)
-			again.Logged(t, "data directory is open", patience)
-			again.Kill()
-		}
-		s.Start(t)
-		commits, _ = r.count()
-		checkCommits(t, a, committed)
-		listed, err := a.ListTopics(t.Context(), topics...)
-		if err == nil {
-			err = listed.Error()
-		}
-		if err != nil {
-			t.Fatalf("after kill %d: a topic that was created: %v", i, err)
-		}
+	for i := range sc.kills {
+		g.cycle(t, i)
 	}
 	stop()
-	for _, p := range producers {
-		p.finish(t)
+	for _, p := range g.producers {
+		p.Finish(t)
 	}
-	ends := endOffsets(t, a, "all")
-	leatproc.Until(t, patience, "the group reads and commits all", func() error {
-		for p, o := range r.acknowledged() {
-			if o < ends[p] {
-				return fmt.Errorf("partition %d is committed up to %d of %d", p, o, ends[p])
-			}
-		}
-		return nil
-	})
+	<-g.trim.done
+	<-g.churn.done
+	ends := traffic.Ends(t, g.a, "all")
+	g.reader.CatchUp(t, ends)
 	stopReading()
-	<-r.done
-	checkCommits(t, a, ends)
+	<-g.reader.Done()
+	g.reader.CheckCommits(t, g.a, ends)
+	g.check(t)
+	t.Logf("%d kills: %d under load, %d in a recovery, %d in a start after its recovery", g.killed+g.open+g.starting, g.killed, g.open, g.starting)
+}
 
-	for _, topic := range []string{"all", "one"} {
-		log := readAll(t, s, a, topic)
-		for _, p := range producers {
-			if p.topic == topic {
-				p.check(t, log)
+// cycle lets everybody get on for a while, kills the broker, and starts it again.
+func (g *rig) cycle(t *testing.T, i int) {
+	for _, p := range g.producers {
+		p.WaitFor(t, p.Acked()+1+g.rng.IntN(2*g.window))
+	}
+	switch i % 3 { // everybody gets on, though not always everybody
+	case 0:
+		g.reader.WaitFor(t, g.reader.Commits()+1)
+	case 1:
+		g.churn.waitFor(t, g.churn.count()+1)
+	case 2:
+		g.trim.waitFor(t, g.trim.count()+1)
+	}
+	g.moment(20 * time.Millisecond) // off the step that the acknowledgements have set
+	g.churn.kills.Add(1)
+	g.s.Kill()
+	busy := 0
+	for _, p := range g.producers {
+		busy += p.UnderWay()
+	}
+	if busy == 0 {
+		t.Fatalf("kill %d met nobody at work", i)
+	}
+	g.killed++
+	committed, starts, deleted, kept := g.reader.Acknowledged(), g.trim.acknowledged(), g.churn.deleted(), g.churn.kept()
+	if i%3 == 2 {
+		g.killRecovery(t)
+	}
+	g.s.Start(t)
+	g.reader.CheckCommits(t, g.a, committed)
+	for p, at := range traffic.Starts(t, g.a, "trimmed") {
+		if at < starts[p] {
+			t.Errorf("after kill %d: partition %d begins at %d, and a deletion up to %d was acknowledged", i, p, at, starts[p])
+		}
+	}
+	g.churn.checkTopics(t, deleted, kept)
+	if t.Failed() {
+		t.Fatalf("so it is after kill %d", i)
+	}
+}
+
+// killRecovery kills a broker that is about to come back. The first half of the
+// moments is drawn from the start of the process on, the others from the end of
+// its recovery on.
+func (g *rig) killRecovery(t *testing.T) {
+	g.s.Launch(t)
+	if g.rng.IntN(2) == 0 {
+		g.moment(60 * time.Millisecond)
+	} else {
+		g.s.Logged(t, "data directory is open", traffic.Patience)
+	}
+	g.churn.kills.Add(1)
+	g.s.Kill()
+	if g.s.Has("data directory is open") {
+		g.starting++
+	} else {
+		g.open++
+	}
+}
+
+// moment waits for a random part of a duration.
+func (g *rig) moment(most time.Duration) {
+	<-time.After(time.Duration(g.rng.Int64N(int64(most))))
+}
+
+// check holds what everybody was told against the logs.
+func (g *rig) check(t *testing.T) {
+	for _, topic := range []string{"all", "one", "trimmed"} {
+		log := traffic.Read(t, g.s.Addr, topic)
+		log.CheckOnly(t, g.producers...)
+		for _, p := range g.producers {
+			if p.Topic == topic {
+				p.Check(t, log)
 			}
 		}
-		checkNobodyElse(t, log, producers)
-		if topic == "all" {
-			r.check(t, log)
+		switch topic {
+		case "all":
+			g.reader.Check(t, log)
+		case "trimmed":
+			g.trim.check(t, log)
 		}
 	}
+	g.churn.check(t)
 }
 
-// checkCommits fails the test unless the group's offsets are at least what was acknowledged.
-func checkCommits(t *testing.T, a *kadm.Client, acknowledged map[int32]int64) {
-	t.Helper()
-	offsets, err := a.FetchOffsets(t.Context(), group)
-	if err != nil {
-		t.Fatal(err)
+// TestEnoughKills holds the scenarios to what this suite promises.
+func TestEnoughKills(t *testing.T) {
+	kills := 0
+	for _, sc := range scenarios {
+		kills += sc.kills + sc.kills/3
 	}
-	for p, want := range acknowledged {
-		if o, ok := offsets.Lookup("all", p); !ok || o.Err != nil || o.At < want {
-			t.Errorf("partition %d: the commit of %d was acknowledged, and %d is there (%v)", p, want, o.At, o.Err)
-		}
-	}
-}
-
-func endOffsets(t *testing.T, a *kadm.Client, topic string) map[int32]int64 {
-	t.Helper()
-	listed, err := a.ListEndOffsets(t.Context(), topic)
-	if err == nil {
-		err = listed.Error()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends := map[int32]int64{}
-	listed.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })
-	return ends
-}
-
-// readAll reads a topic from its beginning to its end.
-func readAll(t *testing.T, s *leatproc.Server, a *kadm.Client, topic string) []*kgo.Record {
-	t.Helper()
-	missing := 0
-	for _, end := range endOffsets(t, a, topic) {
-		missing += int(end)
-	}
-	cl := client(t, s, kgo.ConsumeTopics(topic), kgo.AlwaysRetryEOF())
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var all []*kgo.Record
-	for len(all) < missing {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			t.Fatalf("%d of %d records of %s: %v", len(all), missing, topic, err)
-		}
-		all = append(all, fetches.Records()...)
-	}
-	if len(all) != missing {
-		t.Errorf("%d records of %s, want %d", len(all), topic, missing)
-	}
-	return all
-}
-
-// waitFor waits until a count that others raise has come to n.
-func waitFor(t *testing.T, what string, n int, count func() (int, <-chan struct{}), failed func() error) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		got, more := count()
-		if err := failed(); err != nil {
-			t.Fatal(err)
-		}
-		if got >= n {
-			return
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			t.Fatalf("%s: %d of %d after %v", what, got, n, patience)
-		}
+	if kills < 100 {
+		t.Errorf("%d kills, which is less than a hundred", kills)
 	}
 }
