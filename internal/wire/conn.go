@@ -104,7 +104,7 @@ func (c *conn) read() error {
 			c.srv.memory.hold(-int64(len(frame)))
 			return &requestError{h, err}
 		}
-		c.q.put(&slot{header: h, frame: int64(len(frame)), reply: reply.p})
+		c.q.put(slot{header: h, frame: int64(len(frame)), reply: reply.p})
 	}
 }
 
@@ -200,16 +200,12 @@ func (c *conn) write() error {
 	var out outgoing
 	defer func() { c.srv.recycle(out.buf) }()
 	for {
-		s := c.q.first()
-		if s == nil {
+		s, ok, err := c.q.first()
+		if !ok {
 			return nil
 		}
-		var err error
-		select {
-		case <-s.reply.done:
+		if err == nil {
 			err = s.reply.fail
-		case <-c.srv.hard.Done():
-			err = errStopped
 		}
 		if err == nil && s.reply.resp != nil {
 			if out.buf == nil {

@@ -12,33 +12,26 @@ type slot struct {
 	reply *Pending
 }
 
-func (s *slot) ready() bool {
-	select {
-	case <-s.reply.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // queue is the requests of one connection that are under way: the reader puts
 // them in and waits for room, the writer takes them out in order.
 type queue struct {
 	maxRequests int
 	maxBytes    int64
 
-	mu      sync.Mutex
-	changed *sync.Cond
-	slots   []*slot // slots[0] is answered next
-	bytes   int64
-	last    time.Time // when the last one left
-	closed  bool      // nothing comes any more
-	broken  bool      // nothing leaves any more
+	mu     sync.Mutex
+	room   sync.Cond // the reader waits for fewer requests
+	turn   sync.Cond // the writer waits for the first one's answer
+	slots  []slot    // slots[0] is answered next
+	bytes  int64
+	last   time.Time // when the last one left
+	closed bool      // nothing comes any more
+	broken bool      // nothing leaves any more
+	cut    bool      // nobody waits for answers any more
 }
 
 func newQueue(maxRequests int, maxBytes int64) *queue {
 	q := &queue{maxRequests: maxRequests, maxBytes: maxBytes, last: time.Now()}
-	q.changed = sync.NewCond(&q.mu)
+	q.room.L, q.turn.L = &q.mu, &q.mu
 	return q
 }
 
@@ -47,48 +40,69 @@ func (q *queue) waitForRoom() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.broken && !q.closed && (len(q.slots) >= q.maxRequests || q.bytes >= q.maxBytes) {
-		q.changed.Wait()
+		q.room.Wait()
 	}
 	return !q.broken && !q.closed
 }
 
-// put adds a request at the end.
-func (q *queue) put(s *slot) {
+// put adds a request at the end. The writer hears of it when its answer is there.
+func (q *queue) put(s slot) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.slots = append(q.slots, s)
 	q.bytes += s.frame
-	q.changed.Broadcast()
+	s.reply.queue.Store(q)
+	q.wakeWriter()
+}
+
+// completed says that the answer to one of the requests is there.
+func (q *queue) completed() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wakeWriter()
+}
+
+// wakeWriter is called with mu held. Answers out of turn wake nobody.
+func (q *queue) wakeWriter() {
+	if len(q.slots) > 0 && q.slots[0].reply.ready.Load() {
+		q.turn.Signal()
+	}
 }
 
 // close says that nothing comes any more; it also ends waitForRoom.
-func (q *queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.changed.Broadcast()
-}
+func (q *queue) close() { q.end(&q.closed) }
 
 // breakOff says that nothing leaves any more.
-func (q *queue) breakOff() {
+func (q *queue) breakOff() { q.end(&q.broken) }
+
+// cutOff says that answers that are not there yet are not waited for.
+func (q *queue) cutOff() { q.end(&q.cut) }
+
+func (q *queue) end(how *bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.broken = true
-	q.changed.Broadcast()
+	*how = true
+	q.room.Signal()
+	q.turn.Signal()
 }
 
-// first waits for a request and leaves it in its place; nil when the queue is
-// closed and empty.
-func (q *queue) first() *slot {
+// first waits until the first request's answer is there, and leaves it in its
+// place. ok is false when the queue is closed and empty; the error is errStopped
+// after cutOff.
+func (q *queue) first() (s slot, ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.slots) == 0 {
-		if q.closed {
-			return nil
+	for {
+		switch {
+		case len(q.slots) > 0 && q.slots[0].reply.ready.Load():
+			return q.slots[0], true, nil
+		case len(q.slots) > 0 && q.cut:
+			return q.slots[0], true, errStopped
+		case len(q.slots) == 0 && q.closed:
+			return slot{}, false, nil
 		}
-		q.changed.Wait()
+		q.turn.Wait()
 	}
-	return q.slots[0]
 }
 
 // pop removes the first request. It returns the bytes it held and whether the
@@ -96,13 +110,14 @@ func (q *queue) first() *slot {
 func (q *queue) pop() (frame int64, nextReady bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := q.slots[0]
-	q.slots[0] = nil
-	q.slots = q.slots[1:]
-	q.bytes -= s.frame
+	frame = q.slots[0].frame
+	n := copy(q.slots, q.slots[1:])
+	q.slots[n] = slot{}
+	q.slots = q.slots[:n]
+	q.bytes -= frame
 	q.last = time.Now()
-	q.changed.Broadcast()
-	return s.frame, len(q.slots) > 0 && q.slots[0].ready()
+	q.room.Signal()
+	return frame, n > 0 && q.slots[0].reply.ready.Load()
 }
 
 // rest empties the queue and returns the bytes that were held.

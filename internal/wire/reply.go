@@ -17,8 +17,9 @@ type Reply struct {
 // any goroutine; none of them blocks. The first call counts, a second one does
 // nothing: it is a mistake, but no reason to take the process.
 type Pending struct {
-	done  chan struct{} // closed when the outcome below is set
 	taken atomic.Bool
+	ready atomic.Bool            // the outcome below is set
+	queue atomic.Pointer[queue] // whose turn it waits for
 	outcome
 }
 
@@ -28,34 +29,40 @@ type outcome struct {
 	fail error
 }
 
-// closed is the done of replies that were complete when they were made.
-var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+// done is a reply that was complete when it was made.
+func done(o outcome) Reply {
+	p := &Pending{outcome: o}
+	p.taken.Store(true)
+	p.ready.Store(true)
+	return Reply{p}
+}
 
 // answer is a reply that is ready.
-func answer(resp kmsg.Response) Reply {
-	return Reply{&Pending{done: closed, outcome: outcome{resp: resp}}}
-}
+func answer(resp kmsg.Response) Reply { return done(outcome{resp: resp}) }
 
 // noAnswer tells that the client expects nothing: produce with acks=0.
-func noAnswer() Reply { return Reply{&Pending{done: closed}} }
+func noAnswer() Reply { return done(outcome{}) }
 
 // hangUp closes the connection after the answers that come before this one.
-func hangUp(why error) Reply {
-	return Reply{&Pending{done: closed, outcome: outcome{fail: why}}}
-}
+func hangUp(why error) Reply { return done(outcome{fail: why}) }
 
 // later is a reply that somebody completes by the Pending.
 func later() (*Pending, Reply) {
-	p := &Pending{done: make(chan struct{})}
+	p := &Pending{}
 	return p, Reply{p}
 }
 
+// complete sets the outcome and tells the queue, if the reply is in it by now:
+// queue.put looks the other way round, so that one of the two sees the other.
 func (p *Pending) complete(o outcome) {
 	if p.taken.Swap(true) {
 		return
 	}
 	p.outcome = o
-	close(p.done)
+	p.ready.Store(true)
+	if q := p.queue.Load(); q != nil {
+		q.completed()
+	}
 }
 
 // Answer sends resp, in its turn. The caller does not touch resp again.

@@ -242,6 +242,7 @@ func (s *Server) cutOff() int {
 	defer s.mu.Unlock()
 	s.kill()
 	for c := range s.conns {
+		c.q.cutOff()
 		c.nc.Close()
 	}
 	return len(s.conns)
