@@ -284,7 +284,23 @@ var conformance = []struct {
 		must(t, l.Close())
 		l, err = f.Lock(dir + "/lock")
 		must(t, err)
+		if _, err := f.Hold(dir + "/lock"); !errors.Is(err, ErrLocked) {
+			t.Error(err)
+		}
 		must(t, l.Close())
+		before := content(t, f, dir+"/lock")
+		l, err = f.Hold(dir + "/lock")
+		must(t, err)
+		if _, err := f.Lock(dir + "/lock"); !errors.Is(err, ErrLocked) {
+			t.Error(err)
+		}
+		must(t, l.Close())
+		if got := content(t, f, dir+"/lock"); got != before {
+			t.Errorf("who only looks changed the lock file from %q to %q", before, got)
+		}
+		if _, err := f.Hold(dir + "/nosuch"); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
 	}},
 	{"free space", func(t *testing.T, f FS, dir string) {
 		if n, err := f.Free(dir); err != nil || n <= 0 {

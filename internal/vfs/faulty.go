@@ -58,6 +58,7 @@ type Faulty struct {
 	gates []*Gate
 	trace Op
 	lines []string
+	to    func(line string)
 	hook  func(op Op, name string)
 }
 
@@ -149,7 +150,14 @@ func (g *Gate) Open() { g.once.Do(func() { close(g.open) }) }
 func (f *Faulty) Trace(ops Op) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.trace, f.lines = ops, nil
+	f.trace, f.lines, f.to = ops, nil, nil
+}
+
+// TraceTo is Trace with the lines handed on one by one. to must not call f.
+func (f *Faulty) TraceTo(ops Op, to func(line string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trace, f.lines, f.to = ops, nil, to
 }
 
 // Lines returns what Trace noted: the operation, its names, for reads and
@@ -226,6 +234,10 @@ func (f *Faulty) note(op Op, err error, what string) {
 	if err != nil {
 		line += ": " + err.Error()
 	}
+	if f.to != nil {
+		f.to(line)
+		return
+	}
 	f.lines = append(f.lines, line)
 }
 
@@ -299,6 +311,13 @@ func (f *Faulty) Stat(name string) (info fs.FileInfo, err error) {
 
 func (f *Faulty) Lock(name string) (lock io.Closer, err error) {
 	err = f.do(OpLock, func() (err error) { lock, err = f.fs.Lock(name); return err }, name)
+	return lock, err
+}
+
+
+// Hold implements FS.
+func (f *Faulty) Hold(name string) (lock io.Closer, err error) {
+	err = f.do(OpOpen, func() (err error) { lock, err = f.fs.Hold(name); return err }, name)
 	return lock, err
 }
 

@@ -366,6 +366,20 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 		n = &node{file: newInode(m)}
 		m.change(nameChange{dir, base, n})
 	}
+	return m.lock(name, n)
+}
+
+// Hold implements FS.
+func (m *Mem) Hold(name string) (io.Closer, error) {
+	defer m.enter()()
+	n, err := m.walk("lock", name, split(name))
+	if err != nil {
+		return nil, err
+	}
+	return m.lock(name, n)
+}
+
+func (m *Mem) lock(name string, n *node) (io.Closer, error) {
 	if m.locked[n] {
 		return nil, fmt.Errorf("%s: %w", name, ErrLocked)
 	}

@@ -70,12 +70,7 @@ func (OS) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := io.ReadAll(io.LimitReader(f, 64))
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w (%s)", name, ErrLocked, holder)
-		}
+	if err := flock(f); err != nil {
 		return nil, err
 	}
 	// Who holds it, for the error that the next one gets.
@@ -83,6 +78,32 @@ func (OS) Lock(name string) (io.Closer, error) {
 		fmt.Fprintf(f, "pid %d", os.Getpid())
 	}
 	return f, nil
+}
+
+// Hold implements FS.
+func (OS) Hold(name string) (io.Closer, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// flock locks an open file, or closes it.
+func flock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return nil
+	}
+	holder, _ := io.ReadAll(io.LimitReader(f, 64))
+	f.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w (%s)", f.Name(), ErrLocked, holder)
+	}
+	return err
 }
 
 func (OS) Free(name string) (int64, error) {

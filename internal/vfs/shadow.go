@@ -317,6 +317,21 @@ func (s *Shadow) Lock(name string) (io.Closer, error) {
 		n = &shadowNode{pages: map[int64][]byte{}}
 		dir.entries[base] = n
 	}
+	return s.lock(name, n)
+}
+
+// Hold implements FS.
+func (s *Shadow) Hold(name string) (io.Closer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.find("lock", name)
+	if err != nil {
+		return nil, err
+	}
+	return s.lock(name, n)
+}
+
+func (s *Shadow) lock(name string, n *shadowNode) (io.Closer, error) {
 	if n.locked {
 		return nil, &fs.PathError{Op: "lock", Path: name, Err: ErrLocked}
 	}

@@ -40,6 +40,9 @@ type FS interface {
 	// Lock takes the named lock file for this process until it is closed (or
 	// the process ends). ErrLocked when another holder has it.
 	Lock(name string) (io.Closer, error)
+	// Hold takes the lock that a lock file stands for, as Lock does, without
+	// changing the file or making it: for who only looks.
+	Hold(name string) (io.Closer, error)
 	// Free returns the bytes that an unprivileged writer can still take on the
 	// file system that holds name.
 	Free(name string) (int64, error)
