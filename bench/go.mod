@@ -13,6 +13,7 @@ require (
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/twmb/franz-go v1.22.2 // indirect
 	github.com/twmb/franz-go/pkg/kadm v1.19.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 )
 
 replace github.com/leatdev/leat => ..

@@ -1,0 +1,124 @@
+// Package proc runs brokers as processes of their own and reads from /proc what
+// they use. It works on Linux only, as the whole benchmark does.
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// stopTimeout is how long a broker may take to stop after SIGTERM.
+const stopTimeout = 30 * time.Second
+
+// Process is a started broker. Its methods are for one goroutine at a time.
+type Process struct {
+	cmd    *exec.Cmd
+	log    string
+	ended  chan struct{} // closed when it has ended
+	err    error         // how, read after ended
+	paused bool
+}
+
+// Start starts the command with its output in the file log, which it appends to.
+// The process dies with this one.
+func Start(cmd *exec.Cmd, log string) (*Process, error) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // the child has its own
+	cmd.Stdout, cmd.Stderr = f, f
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	p := &Process{cmd: cmd, log: log, ended: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The death signal comes when the thread ends that started the process: this
+		// goroutine keeps it until the process has ended.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Pid is the process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Ended is closed when the process has ended, by itself or not.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Err tells how the process ended; nil is exit code 0. Only after Ended.
+func (p *Process) Err() error { return p.err }
+
+// Pause stops the process where it is (SIGSTOP), so that it uses no CPU.
+func (p *Process) Pause() error {
+	p.paused = true
+	return p.cmd.Process.Signal(syscall.SIGSTOP)
+}
+
+// Resume lets a paused process go on.
+func (p *Process) Resume() error {
+	if !p.paused {
+		return nil
+	}
+	p.paused = false
+	return p.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// Stop ends the process, kindly first. Stopping an ended one is no error.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	_ = p.Resume()
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(stopTimeout):
+		p.Kill()
+		return fmt.Errorf("%s did not stop within %v", p.cmd.Path, stopTimeout)
+	}
+}
+
+// Kill ends the process at once (SIGKILL) and waits for its end.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// Tail is the end of what the process wrote, for messages about it.
+func (p *Process) Tail() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
+// Alive is nil while the process runs, else says how it ended.
+func (p *Process) Alive() error {
+	select {
+	case <-p.ended:
+		err := p.err
+		if err == nil {
+			err = errors.New("exit code 0")
+		}
+		return fmt.Errorf("the broker ended by itself: %w\n%s", err, p.Tail())
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leatdev/leat/bench/internal/peers"
+	"github.com/leatdev/leat/bench/internal/work"
+)
+
+// runner runs rows on peers.
+type runner struct {
+	o       options
+	env     *work.Env
+	running []*peers.Running
+	results []work.Result
+	began   time.Time
+}
+
+func newRunner(o options) *runner { return &runner{o: o, began: time.Now()} }
+
+func (u *runner) log(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%6.1fs %s\n", time.Since(u.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (u *runner) run(ctx context.Context) (err error) {
+	scratch, err := os.MkdirTemp(os.Getenv("LEAT_BENCH_DIR"), "leat-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	u.env = &work.Env{Scratch: scratch, Sizes: u.o.sizes, Log: u.log}
+	found, skipped, err := peers.Find(ctx, scratch, u.o.peers)
+	if err != nil {
+		return err
+	}
+	for _, s := range skipped {
+		u.log("not here: %s: %s", s.Name, s.Reason)
+	}
+	defer func() {
+		for _, r := range u.running {
+			err = errors.Join(err, r.Remove())
+		}
+	}()
+	for _, row := range work.Rows() {
+		if len(u.o.only) > 0 && !slices.Contains(u.o.only, row.Name) {
+			continue
+		}
+		if err := u.row(ctx, row, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row runs one row on all its peers, in turn.
+func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) error {
+	rounds := u.o.rounds
+	if row.Rounds > 0 {
+		rounds = min(rounds, row.Rounds)
+	}
+	failed := map[string]bool{}
+	var ours []peers.Peer
+	for _, p := range found {
+		if slices.Contains(row.Peers, p.Name) {
+			ours = append(ours, p)
+		}
+	}
+	each := func(what string, round int, do func(p peers.Peer) error) error {
+		for _, p := range ours {
+			if failed[p.Name] {
+				continue
+			}
+			if err := do(p); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				failed[p.Name] = true
+				u.log("%s, %s: %s FAILED: %v", row.Name, p.Name, what, err)
+				u.add(row, p, round, work.Result{Error: fmt.Sprintf("%s: %v", what, err)})
+			}
+		}
+		return nil
+	}
+	if row.Setup != nil {
+		if err := each("setup", 0, func(p peers.Peer) error {
+			return u.on(ctx, p, func(r *peers.Running) error { return row.Setup(ctx, u.env, r) })
+		}); err != nil {
+			return err
+		}
+	}
+	for round := 1; round <= rounds; round++ {
+		if err := each("measure", round, func(p peers.Peer) error { return u.measure(ctx, row, p, round) }); err != nil {
+			return err
+		}
+	}
+	if row.Teardown != nil {
+		return each("teardown", 0, func(p peers.Peer) error {
+			return u.on(ctx, p, func(r *peers.Running) error { return row.Teardown(ctx, u.env, r) })
+		})
+	}
+	return nil
+}
+
+func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round int) error {
+	if row.Alone != nil {
+		results, err := row.Alone(ctx, u.env, p)
+		for _, res := range results {
+			u.add(row, p, round, res)
+		}
+		return err
+	}
+	return u.on(ctx, p, func(r *peers.Running) error {
+		if err := u.env.Settle(); err != nil {
+			return err
+		}
+		results, err := row.Measure(ctx, u.env, r)
+		for _, res := range results {
+			u.add(row, p, round, res)
+		}
+		return err
+	})
+}
+
+// on runs do while only this peer is running; it is started if it was not yet.
+func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) error) error {
+	i := slices.IndexFunc(u.running, func(r *peers.Running) bool { return r.Name == p.Name })
+	if i < 0 {
+		r, err := p.Start(ctx, u.env.Scratch)
+		if err != nil {
+			return err
+		}
+		u.running = append(u.running, r)
+		i = len(u.running) - 1
+		u.log("%s %s is ready after %v", p.Name, p.Version, r.Ready.Round(time.Millisecond))
+		if err := work.WarmUp(ctx, u.env, r); err != nil {
+			return fmt.Errorf("warm up: %w", err)
+		}
+	}
+	r := u.running[i]
+	if err := r.Resume(); err != nil {
+		return err
+	}
+	if err := r.Alive(); err != nil {
+		return err
+	}
+	return errors.Join(do(r), r.Pause())
+}
+
+// add names a result, keeps it and tells it.
+func (u *runner) add(row work.Row, p peers.Peer, round int, res work.Result) {
+	if res.Row == "" {
+		res.Row = row.Name
+	} else {
+		res.Row = row.Name + "/" + res.Row
+	}
+	res.Peer, res.Durability, res.Round, res.At = p.Name, p.Durability, round, time.Now().UTC()
+	u.results = append(u.results, res)
+	if res.Error == "" {
+		u.log("%-18s %-12s round %d: %s", res.Row, p.Name, round, line(res))
+	}
+}
+
+// line is a result on one line.
+func line(r work.Result) string {
+	var b strings.Builder
+	keys := make([]string, 0, len(r.Values))
+	for k := range r.Values {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		fmt.Fprintf(&b, "%s %.4g  ", k, r.Values[k])
+	}
+	fmt.Fprintf(&b, "broker %.2fs client %.2fs of %.2fs", r.BrokerCPU, r.ClientCPU, r.Seconds)
+	return b.String()
+}
