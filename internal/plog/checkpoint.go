@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 
 	"github.com/leatdev/leat/internal/vfs"
 )
@@ -100,7 +98,7 @@ func (s *Store) carryOut(plans []*plan, cut Pos, clean bool) error {
 	if err := s.Wait(context.Background(), newest); err != nil {
 		return err
 	}
-	sync := &syncSet{store: s, dirs: map[string]bool{}}
+	sync := s.newSyncSet()
 	defer sync.done()
 	for _, p := range plans {
 		if err := s.writeTail(p, sync); err != nil {
@@ -130,24 +128,16 @@ func (s *Store) settle(plans []*plan) {
 			seg.size = p.state.segs[i].end
 			seg.takeIndex(&p.state.segs[i])
 		}
+		l.wrote(p.tail)
 		for i := range p.tail {
 			if f := p.tail[i].frame; f != nil {
 				f.Release()
 			}
 		}
-		l.wrote(p.tail)
 		l.tail = append([]tailBatch(nil), l.tail[len(p.tail):]...)
 		l.saved = p.encoded
 		l.mu.Unlock()
 	}
-}
-
-// syncSet gathers the files that a checkpoint has written.
-type syncSet struct {
-	store *Store
-	files []*openFile
-	dirs  map[string]bool // whose names have changed
-	made  []madeSegment
 }
 
 // syncFailed makes the failure of a segment's sync the store's. The system may
@@ -159,35 +149,6 @@ func (s *Store) syncFailed(err error) error {
 		s.wal.Fail(err)
 	}
 	return err
-}
-
-func (d *syncSet) add(f *openFile) { d.files = append(d.files, f) }
-
-// sync makes all of it durable: first what the files hold, then their names.
-func (d *syncSet) sync() error {
-	if !d.store.opt.Relaxed {
-		for _, f := range d.files {
-			if err := f.Sync(); err != nil {
-				return err
-			}
-		}
-		for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
-			if err := d.store.opt.FS.SyncDir(dir); err != nil {
-				return err
-			}
-		}
-	}
-	// Before done lets go of the files: from here on nobody may make them anew.
-	for _, m := range d.made {
-		m.durable()
-	}
-	return nil
-}
-
-func (d *syncSet) done() {
-	for _, f := range d.files {
-		d.store.files.done(f)
-	}
 }
 
 // writeTail writes the plan's batches into their segments, in runs that follow

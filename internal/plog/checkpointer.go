@@ -215,6 +215,7 @@ func (s *Store) dropSegments(l *Log) error {
 func (l *Log) inTail(seg *segment) bool { return len(l.tail) > 0 && l.tail[0].seg.base <= seg.base }
 
 func (s *Store) forget(l *Log, seg *segment) {
+	s.fresh.drop(seg)
 	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
 		s.files.forget(seg.file(l.dir(), suffix))
 	}

@@ -100,7 +100,7 @@ func newSegmentCopy(s *Store, l *Log, segs []*segment) *segmentCopy {
 	seg.gen++
 	seg.firstTS = segs[0].firstTS
 	return &segmentCopy{
-		store: s, log: l, seg: seg, sync: &syncSet{store: s, dirs: map[string]bool{}},
+		store: s, log: l, seg: seg, sync: s.newSyncSet(),
 		index: newIndexWriter(l.Config().IndexInterval, seg),
 	}
 }

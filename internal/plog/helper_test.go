@@ -19,7 +19,7 @@ func testOptions(fs vfs.FS, epoch int32) Options {
 	return Options{
 		FS: fs, Dir: "/data", Salt: testSalt, Epoch: epoch,
 		WALFileSize: 1 << 20, WALFiles: 4, DirectBytes: 32 << 10,
-		CheckpointBytes: 1 << 30, CheckpointEvery: time.Hour, DiskReserve: -1, OpenFiles: 4,
+		CheckpointBytes: 1 << 30, CheckpointEvery: time.Hour, DiskReserve: -1, OpenFiles: 4, RecoveryMemory: 16 << 10,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -98,10 +99,15 @@ func (s *Store) segmentFile(l *Log, seg *segment, later *syncSet) (*openFile, er
 		}
 		dirs = append(dirs, l.topicDir(), s.logsDir())
 	}
-	f, err := s.files.open(name, s.opt.FS.Create)
+	opener := s.opt.FS.Create
+	if s.fresh.has(seg) {
+		opener = s.opt.FS.Open // it holds batches already: it must not be emptied
+	}
+	f, err := s.files.open(name, opener)
 	if err != nil {
 		return nil, err
 	}
+	s.fresh.add(seg)
 	if later != nil {
 		later.made = append(later.made, madeSegment{l, seg})
 		for _, dir := range dirs {
@@ -116,7 +122,36 @@ func (s *Store) segmentFile(l *Log, seg *segment, later *syncSet) (*openFile, er
 		}
 	}
 	l.hasDir, seg.made = true, true
+	s.fresh.drop(seg)
 	return f, nil
+}
+
+// freshFiles are segments whose file this process has made and whose name is not
+// durable yet.
+type freshFiles struct {
+	mu   sched.Mutex
+	segs map[*segment]bool
+}
+
+func (f *freshFiles) has(seg *segment) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.segs[seg]
+}
+
+func (f *freshFiles) add(seg *segment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.segs == nil {
+		f.segs = map[*segment]bool{}
+	}
+	f.segs[seg] = true
+}
+
+func (f *freshFiles) drop(seg *segment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.segs, seg)
 }
 
 // madeSegment is a segment whose file has been made and whose name is not
@@ -132,6 +167,7 @@ func (m madeSegment) durable() {
 	m.log.filesMu.Lock()
 	defer m.log.filesMu.Unlock()
 	m.log.hasDir, m.seg.made = true, true
+	m.log.store.fresh.drop(m.seg)
 }
 
 // raise moves an offset forward, never back: flushes of one log may be told in

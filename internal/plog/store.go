@@ -35,8 +35,12 @@ type Options struct {
 	// 32 MiB and 30 s.
 	CheckpointBytes int64
 	CheckpointEvery time.Duration
-	// OpenFiles bounds the files kept open without use; 0 = 256.
+	// OpenFiles bounds the files kept open without use, and those that a checkpoint
+	// keeps open; 0 = 256.
 	OpenFiles int
+	// RecoveryMemory is about how much of the write-ahead log a start after a crash
+	// keeps in memory at a time; 0 = 32 MiB.
+	RecoveryMemory int
 	// ProducerExpiry is producer.id.expiration.ms; 0 = one day.
 	ProducerExpiry time.Duration
 	// DiskReserve is the free space below which data is refused, so that
@@ -72,6 +76,9 @@ func (o *Options) defaults() {
 	if o.OpenFiles == 0 {
 		o.OpenFiles = 256
 	}
+	if o.RecoveryMemory == 0 {
+		o.RecoveryMemory = 32 << 20
+	}
 	if o.Now == nil {
 		o.Now = sched.Now
 	}
@@ -85,6 +92,7 @@ type Store struct {
 	opt   Options
 	wal   *wal.WAL
 	files *openFiles
+	fresh freshFiles
 
 	mu     sched.RWMutex
 	logs   map[ID]*Log
@@ -101,6 +109,7 @@ type Store struct {
 	check checkpointer
 
 	compact compactor
+	backup  sched.Mutex // one backup at a time
 }
 
 // Log returns the log with this id; nil when there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,17 +90,33 @@ func put(t testing.TB, w *WAL, frames ...*Frame) Pos {
 	return p
 }
 
-func mustScan(t testing.TB, fs vfs.FS, after Pos) *Result {
+// scanned is what a scan found, and the groups with it.
+type scanned struct {
+	*Result
+	Groups []Group
+}
+
+func mustScan(t testing.TB, fs vfs.FS, after Pos) *scanned {
 	t.Helper()
 	res, err := Scan(fs, testDir, testSalt, after)
 	if err != nil {
 		t.Fatalf("scan: %v", err)
 	}
-	return res
+	s := &scanned{Result: res}
+	err = res.Each(
+		func(n int) ([]byte, error) { return make([]byte, n), nil },
+		func(g Group) error {
+			s.Groups = append(s.Groups, Group{g.Seq, slices.Clone(g.Frames)})
+			return nil
+		})
+	if err != nil || len(s.Groups) != res.Len() {
+		t.Fatalf("scan: %d groups of %d: %v", len(s.Groups), res.Len(), err)
+	}
+	return s
 }
 
 // story is what a scan found, one word a frame: group:kind(topic offset value).
-func story(res *Result) string {
+func story(res *scanned) string {
 	var out []string
 	for _, g := range res.Groups {
 		for i := range g.Frames {

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,17 +22,15 @@ type Group struct {
 type Damage struct {
 	Seq Pos
 	// Frames are those of its frames whose headers can be believed and whose
-	// data cannot: the logs that are hurt. Nil when the frames could not even be
-	// told apart: then any log may be.
+	// data cannot, without that data: the logs that are hurt. Nil when the frames
+	// could not even be told apart: then any log may be.
 	Frames []Frame
 	Err    error
 }
 
-// Result is what Scan found.
+// Result is what Scan found. The groups themselves are still in their files:
+// Each reads them.
 type Result struct {
-	// Groups follow each other without a gap, up to the torn tail. A damaged
-	// group stands among them with those of its frames that are whole.
-	Groups []Group
 	// Damaged groups lie at or below the durable mark: they must not be cut silently.
 	Damaged []Damage
 	// Torn is how many bytes of groups were cut as a torn tail: written, never
@@ -39,82 +38,161 @@ type Result struct {
 	Torn int64
 	// Last is the highest sequence number seen anywhere: new groups start above.
 	Last Pos
+
+	fs    vfs.FS
+	files []string
+	// groups follow each other without a gap, up to the torn tail. A damaged
+	// group stands among them: some of its frames may be whole.
+	groups []found
 }
 
-// found is a group header at a place, whole or not.
+// found is a group header at a place, and what became of its group.
 type found struct {
-	groupHeader
-	body []byte // the group's bytes, header included; nil when they run out of the file
+	seq    Pos
+	off    int64
+	length uint32 // header and frames
+	frames uint32
+	file   int32
+	// ends says that it deletes logs or moves log starts.
+	ends bool
+	// damage says why the group is not whole; nil when it is.
+	damage *Damage
 }
 
-// Scan reads the files in dir and returns the groups above after, in order.
-// It changes nothing. A missing directory is an empty log. The frames' Data
-// point into memory that lives as long as they do.
+// Scan reads the files in dir, one piece after the other, checks every group, and
+// finds those above after. It changes nothing. A missing directory is an empty log.
 func Scan(fsys vfs.FS, dir string, salt uint64, after Pos) (*Result, error) {
+	res := &Result{Last: after, fs: fsys}
 	names, err := fsys.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Result{Last: after}, nil
+		return res, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Last: after}
-	var all []found
-	mark := after
+	sc := scanner{res: res, salt: salt, after: after, mark: after}
 	for _, name := range names {
 		if !strings.HasSuffix(name, fileSuffix) {
 			continue
 		}
-		data, err := vfs.ReadFile(fsys, path.Join(dir, name))
-		if err != nil {
+		if err := sc.scanFile(path.Join(dir, name)); err != nil {
 			return nil, fmt.Errorf("write-ahead log %s: %w", path.Join(dir, name), err)
 		}
-		for _, f := range headers(data, salt) {
-			res.Last = max(res.Last, f.seq)
-			mark = max(mark, f.durable)
-			if f.seq > after {
-				all = append(all, f)
-			}
-		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return int(int64(a.seq) - int64(b.seq)) })
-	res.collect(all, after, mark)
+	sc.collect()
 	return res, nil
 }
 
+// scanner goes through the files once.
+type scanner struct {
+	res   *Result
+	salt  uint64
+	after Pos
+
+	window window
+	all    []found
+	mark   Pos // the highest durable mark of any group
+}
+
+func (sc *scanner) scanFile(name string) error {
+	f, err := sc.res.fs.OpenRead(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sc.res.files = append(sc.res.files, name)
+	return sc.headers(f, int32(len(sc.res.files)-1))
+}
+
+// headers finds the group headers of a file: from group to group by their
+// lengths, from block to block where that chain is broken.
+func (sc *scanner) headers(f vfs.File, file int32) error {
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	sc.window.open(f, size)
+	for off := int64(0); off+groupHeaderSize <= size; {
+		p, err := sc.window.at(off, groupHeaderSize)
+		if err != nil {
+			return err
+		}
+		if binary.BigEndian.Uint32(p) != groupMagic {
+			off += blockSize
+			continue
+		}
+		h, err := parseGroupHeader(p, sc.salt)
+		if err != nil {
+			off += blockSize
+			continue
+		}
+		g := found{seq: h.seq, off: off, length: h.length, frames: h.frames, file: file}
+		if g.damage, err = sc.check(&g, size); err != nil {
+			return err
+		}
+		sc.res.Last, sc.mark = max(sc.res.Last, h.seq), max(sc.mark, h.durable)
+		if h.seq > sc.after {
+			sc.all = append(sc.all, g)
+		}
+		if g.damage != nil {
+			// The rest of a bad group may be newer groups of an earlier round.
+			off += blockSize
+			continue
+		}
+		off += int64(align(int(h.length), blockSize))
+	}
+	return nil
+}
+
+// check reads the whole group and says what is wrong with it; nil when nothing is.
+func (sc *scanner) check(g *found, size int64) (*Damage, error) {
+	if g.off+int64(g.length) > size {
+		return &Damage{Seq: g.seq, Err: fmt.Errorf("%w: group %d runs out of its file", errGroup, g.seq)}, nil
+	}
+	body, err := sc.window.at(g.off, int(g.length))
+	if err != nil {
+		return nil, err
+	}
+	bad, err := checkGroup(g, body)
+	if err == nil {
+		return nil, nil
+	}
+	return &Damage{Seq: g.seq, Frames: bad, Err: err}, nil
+}
+
 // collect walks the groups in order and tells whole, damaged and torn apart.
-func (res *Result) collect(all []found, after, mark Pos) {
-	next := after + 1
+func (sc *scanner) collect() {
+	res, all := sc.res, sc.all
+	slices.SortStableFunc(all, func(a, b found) int { return int(int64(a.seq) - int64(b.seq)) })
+	res.groups = all[:0] // never further than what is looked at
+	next := sc.after + 1
 	for i := 0; i < len(all); i++ {
 		// More than one of a number: the group and copies of it in records' data,
 		// met in the rest of a group that is not whole. One that is whole is as
 		// good as the other.
 		f := all[i]
 		for ; i+1 < len(all) && all[i+1].seq == f.seq; i++ {
-			if _, _, err := parseGroup(f); err != nil {
+			if f.damage != nil {
 				f = all[i+1]
 			}
 		}
 		// Groups that are not there at all but were durable.
-		next = res.missing(next, min(f.seq-1, mark))
-		if f.seq != next {
-			res.tear(all[i:])
-			return
-		}
-		frames, bad, err := parseGroup(f)
+		next = res.missing(next, min(f.seq-1, sc.mark))
 		switch {
-		case err == nil:
-			res.Groups = append(res.Groups, Group{f.seq, frames})
-		case f.seq <= mark:
-			res.Damaged = append(res.Damaged, Damage{Seq: f.seq, Frames: bad, Err: err})
-			res.Groups = append(res.Groups, Group{f.seq, frames})
+		case f.seq != next:
+			res.tear(f, all[i+1:])
+			return
+		case f.damage == nil:
+		case f.seq <= sc.mark:
+			res.Damaged = append(res.Damaged, *f.damage)
 		default:
-			res.tear(all[i:])
+			res.tear(f, all[i+1:])
 			return
 		}
+		res.groups = append(res.groups, f)
 		next++
 	}
-	res.missing(next, mark)
+	res.missing(next, sc.mark)
 }
 
 // missing notes that the groups from..to, if any, are not there, and returns
@@ -127,60 +205,92 @@ func (res *Result) missing(from, to Pos) Pos {
 	return to + 1
 }
 
-func (res *Result) tear(rest []found) {
+func (res *Result) tear(first found, rest []found) {
+	res.Torn += int64(first.length)
 	for _, f := range rest {
 		res.Torn += int64(f.length)
 	}
 }
 
-// headers finds the group headers of a file: from group to group by their
-// lengths, from block to block where that chain is broken.
-func headers(data []byte, salt uint64) []found {
-	var out []found
-	for off := 0; off+groupHeaderSize <= len(data); {
-		h, err := parseGroupHeader(data[off:], salt)
-		if err != nil {
-			off += blockSize
-			continue
+// Len is how many groups there are for Each.
+func (res *Result) Len() int { return len(res.groups) }
+
+// runSize is how much Each reads at once, when groups lie side by side.
+const runSize = 1 << 20
+
+// EachEnding is Each for those groups alone that delete a log or move a log start.
+func (res *Result) EachEnding(buffer func(n int) ([]byte, error), fn func(Group) error) error {
+	some := Result{fs: res.fs, files: res.files}
+	for i := range res.groups {
+		if res.groups[i].ends {
+			some.groups = append(some.groups, res.groups[i])
 		}
-		f := found{groupHeader: h}
-		if int64(off)+int64(h.length) <= int64(len(data)) {
-			f.body = data[off : off+int(h.length)]
-		}
-		out = append(out, f)
-		if f.body == nil {
-			off += blockSize
-			continue
-		}
-		if _, _, err := parseGroup(f); err != nil {
-			// The rest of a bad group may be newer groups of an earlier round.
-			off += blockSize
-			continue
-		}
-		off += align(int(h.length), blockSize)
 	}
-	return out
+	return some.Each(buffer, fn)
 }
 
-// parseGroup returns the group's good frames, and the bad ones whose logs are
-// known when it is not whole.
-func parseGroup(f found) (frames, bad []Frame, err error) {
-	if f.body == nil {
-		return nil, nil, fmt.Errorf("%w: group %d runs out of its file", errGroup, f.seq)
-	}
-	p := f.body[groupHeaderSize:]
-	for range f.frames {
-		fr, size, header, ferr := parseFrame(p)
-		if !header {
-			return frames, nil, fmt.Errorf("group %d: %w", f.seq, ferr)
+// Each reads the groups from their files and calls fn with each, in order. buffer
+// gives the memory that is read into, n bytes for one or more groups: the frames'
+// Data point into it and are good for as long as it is left alone; the group's
+// Frames are fn's until it returns. Of a damaged group those frames come that are
+// whole. It ends with the first error.
+func (res *Result) Each(buffer func(n int) ([]byte, error), fn func(Group) error) (err error) {
+	var f vfs.File
+	defer func() {
+		if f != nil {
+			err = errors.Join(err, f.Close())
 		}
-		if ferr != nil {
-			bad = append(bad, fr)
-			err = fmt.Errorf("group %d: %w", f.seq, ferr)
-		} else {
-			frames = append(frames, fr)
+	}()
+	var frames []Frame
+	at := int32(-1)
+	for from := 0; from < len(res.groups); {
+		to, size := res.run(from)
+		run := res.groups[from:to]
+		buf, err := buffer(size)
+		if err != nil {
+			return err
 		}
-		p = p[size:]
+		if run[0].file != at {
+			if f != nil {
+				if err := f.Close(); err != nil {
+					return err
+				}
+			}
+			at = run[0].file
+			if f, err = res.fs.OpenRead(res.files[at]); err != nil {
+				return err
+			}
+		}
+		if err := readFull(f, buf, run[0].off); err != nil {
+			return fmt.Errorf("write-ahead log %s: %w", res.files[at], err)
+		}
+		for i := range run {
+			g := &run[i]
+			body := buf[g.off-run[0].off:][:g.length]
+			if frames, err = goodFrames(frames[:0], g, body); err != nil {
+				return fmt.Errorf("write-ahead log %s has changed while it was read: %w", res.files[at], err)
+			}
+			if err := fn(Group{g.seq, frames}); err != nil {
+				return err
+			}
+		}
+		from = to
 	}
-	return frames, bad, err
+	return nil
+}
+
+// run returns the end of the groups from `from` on that lie side by side, and
+// their size.
+func (res *Result) run(from int) (to, size int) {
+	first := &res.groups[from]
+	size = int(first.length)
+	for to = from + 1; to < len(res.groups); to++ {
+		last, g := &res.groups[to-1], &res.groups[to]
+		end := int(g.off-first.off) + int(g.length)
+		if g.file != first.file || g.off != last.off+int64(align(int(last.length), blockSize)) || end > runSize {
+			break
+		}
+		size = end
+	}
+	return to, size
 }

@@ -122,7 +122,7 @@ func onDisk(t testing.TB, data []byte) *vfs.Mem {
 
 // verdict says what became of a log that was changed, and fails when a frame
 // came out that never went in.
-func verdict(t *testing.T, what string, res *Result, whole string) string {
+func verdict(t *testing.T, what string, res *scanned, whole string) string {
 	t.Helper()
 	frames := strings.Fields(whole)
 	at := 0
@@ -160,7 +160,7 @@ func TestEveryFlip(t *testing.T) {
 	for at := range data {
 		bit := 8*at + at%8 // the CRC sees every bit alike
 		flipped[bit/8] ^= 1 << (bit % 8)
-		res := scanBytes(flipped)
+		res := scanBytes(t, flipped)
 		flipped[bit/8] ^= 1 << (bit % 8)
 		v := verdict(t, fmt.Sprint("bit ", bit), res, whole)
 		seen[v]++
@@ -176,17 +176,10 @@ func TestEveryFlip(t *testing.T) {
 	t.Log(seen)
 }
 
-// scanBytes is Scan over one file in memory.
-func scanBytes(data []byte) *Result {
-	res := &Result{}
-	var mark Pos
-	all := headers(data, testSalt)
-	for _, f := range all {
-		res.Last, mark = max(res.Last, f.seq), max(mark, f.durable)
-	}
-	slices.SortStableFunc(all, func(a, b found) int { return int(a.seq) - int(b.seq) })
-	res.collect(all, 0, mark)
-	return res
+// scanBytes is Scan over one file of these bytes.
+func scanBytes(t testing.TB, data []byte) *scanned {
+	t.Helper()
+	return mustScan(t, onDisk(t, data), 0)
 }
 
 // A group that never came, at each place, and a log that ends at each block.
@@ -234,7 +227,7 @@ func TestAnotherDirectorysGroups(t *testing.T) {
 	t.Parallel()
 	mem, _, _ := aLog(t)
 	res, err := Scan(mem, testDir, testSalt+1, 0)
-	if err != nil || len(res.Groups) != 0 || res.Last != 0 {
+	if err != nil || res.Len() != 0 || res.Last != 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -308,7 +301,7 @@ func TestATornCopyDoesNotHideTheGroup(t *testing.T) {
 	torn[200] ^= 1              // group 1
 	torn[2*blockSize+5000] ^= 1 // group 3
 	for _, parts := range [][][]byte{{torn, data}, {data, torn}} {
-		if got := story(scanBytes(slices.Concat(parts...))); got != whole {
+		if got := story(scanBytes(t, slices.Concat(parts...))); got != whole {
 			t.Errorf("%s", got)
 		}
 	}
