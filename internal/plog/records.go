@@ -44,10 +44,11 @@ type Piece struct {
 	holds []wal.Hold
 }
 
-// The most memory, and slices of it, in one piece: as much as a socket takes at once.
+// PieceSlices is the most slices of memory in one piece; pieceBytes bounds their
+// sizes: about as much as a socket takes at once.
 const (
+	PieceSlices = 128
 	pieceBytes  = 512 << 10
-	pieceSlices = 128
 )
 
 // Done lets go of the piece's memory. It may be used for the next one.
@@ -126,7 +127,7 @@ func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
 	n := 0
 	for ; i < len(l.tail) && pos < to && l.tail[i].seg.base == s.seg.base; i++ {
 		t := &l.tail[i]
-		if t.ref() || n >= pieceBytes || len(p.Mem) == pieceSlices {
+		if t.ref() || n >= pieceBytes || len(p.Mem) == PieceSlices {
 			break
 		}
 		b := t.frame.Data[pos-t.at:]

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/plog"
 )
 
 var errReplica = errors.New("the request comes from a follower (replica id); this broker has none")
@@ -148,18 +149,20 @@ func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
 }
 
 // fill makes the answer of what there is now.
-func (f *fetching) fill() *kmsg.FetchResponse {
+func (f *fetching) fill() *fetchAnswer {
 	resp := f.resp
+	out := &fetchAnswer{FetchResponse: resp, records: []plog.Records{}}
 	resp.SessionID = f.session.id
 	left, total := min(int(f.req.MaxBytes), f.api.fetchMaxBytes), 0
 	var topic *kmsg.FetchResponseTopic
 	for _, fp := range f.session.parts {
-		rp := f.read(fp, left, total == 0)
-		total += len(rp.RecordBatches)
-		left = max(0, left-len(rp.RecordBatches))
-		if !f.session.tells(fp, &rp) {
+		rp, records := f.read(fp, left, total == 0)
+		total += records.Size()
+		left = max(0, left-records.Size())
+		if !f.session.tells(fp, &rp, records.Size()) {
 			continue
 		}
+		out.records = append(out.records, records)
 		if topic == nil || topic.Topic != fp.topic || topic.TopicID != fp.id {
 			t := kmsg.NewFetchResponseTopic()
 			t.Topic, t.TopicID = fp.topic, fp.id
@@ -169,50 +172,46 @@ func (f *fetching) fill() *kmsg.FetchResponse {
 		topic.Partitions = append(topic.Partitions, rp)
 	}
 	f.session.answered()
-	return resp
+	return out
 }
 
-func (f *fetching) read(fp *fetchPart, left int, first bool) kmsg.FetchResponseTopicPartition {
-	rp := kmsg.NewFetchResponseTopicPartition()
+func (f *fetching) read(fp *fetchPart, left int, first bool) (rp kmsg.FetchResponseTopicPartition, records plog.Records) {
+	rp = kmsg.NewFetchResponseTopicPartition()
 	rp.Partition, rp.HighWatermark, rp.LogStartOffset = fp.partition, -1, -1
-	rp.RecordBatches = []byte{} // clients take null for a mistake
 	if f.req.IsolationLevel == 1 {
 		rp.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
 	}
 	part, err := f.find(fp)
 	if err == nil {
-		err = f.readInto(&rp, part, fp, left, first)
+		records, err = f.readInto(&rp, part, fp, left, first)
 	}
 	if err != nil {
 		rp.ErrorCode = f.api.code(f.r, err)
 		rp.LogStartOffset = -1
 	}
-	return rp
+	return rp, records
 }
 
-func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, fp *fetchPart, left int, first bool) error {
+func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, fp *fetchPart, left int, first bool) (none plog.Records, _ error) {
 	// The log start before the records and the high watermark after them: both only
 	// move forward, so what is told fits to what is read.
 	rp.LogStartOffset = part.Log.Start()
 	if epoch, end, diverges := f.diverges(part, fp); diverges {
 		if end < 0 || fp.offset < rp.LogStartOffset {
-			return kerr.OffsetOutOfRange
+			return none, kerr.OffsetOutOfRange
 		}
 		rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
 		rp.HighWatermark = part.Log.HighWatermark()
 		rp.LastStableOffset = rp.HighWatermark
-		return nil
+		return none, nil
 	}
-	b, err := part.Log.Read(fp.offset, min(int(fp.maxBytes), left), first)
+	records, err := part.Log.Fetch(fp.offset, min(int(fp.maxBytes), left), first)
 	if err != nil {
-		return err
+		return none, err
 	}
 	rp.HighWatermark = part.Log.HighWatermark()
 	rp.LastStableOffset = rp.HighWatermark
-	if len(b) > 0 {
-		rp.RecordBatches = b
-	}
-	return nil
+	return records, nil
 }
 
 // diverges tells whether the client's log and ours part: the epoch that it last

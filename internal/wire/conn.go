@@ -198,7 +198,10 @@ func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
 // stopped early; nil when everything was sent.
 func (c *conn) write() error {
 	var out outgoing
-	defer func() { c.srv.recycle(out.buf) }()
+	defer func() {
+		c.srv.recycle(out.buf)
+		out.reset()
+	}()
 	for {
 		s, ok, err := c.q.first()
 		if !ok {
@@ -211,7 +214,10 @@ func (c *conn) write() error {
 			if out.buf == nil {
 				out.buf = c.srv.buffer()
 			}
-			err = guard(func() { out.add(s.correlationID, s.reply.resp) })
+			var failed error
+			if err = guard(func() { failed = out.add(s.correlationID, s.reply.resp) }); err == nil {
+				err = failed
+			}
 		}
 		if err != nil {
 			// What was answered before still goes out.
@@ -228,19 +234,12 @@ func (c *conn) write() error {
 	}
 }
 
-// send writes what is ready, in one system call where it can, and gives the
-// buffer back.
+// send writes what is ready and gives the buffer back.
 func (c *conn) send(out *outgoing) error {
 	if out.size() == 0 {
 		return nil
 	}
-	c.nc.SetWriteDeadline(c.idleDeadline())
-	var err error
-	if len(out.splices) == 0 {
-		_, err = c.nc.Write(out.buf)
-	} else {
-		_, err = out.pieces().WriteTo(c.nc)
-	}
+	err := out.sendTo(c.nc, c.idleDeadline)
 	c.srv.recycle(out.buf)
 	out.reset()
 	return err

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/vfs"
@@ -38,7 +36,9 @@ func encoded(b *testing.B, reply Reply, out *outgoing) {
 		b.Fatal(reply.p.fail)
 	}
 	out.reset()
-	out.add(1, reply.p.resp)
+	if err := out.add(1, reply.p.resp); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkProduce is a request of one small batch for each of n partitions, from
@@ -83,7 +83,7 @@ func BenchmarkFetchSession(b *testing.B) {
 		first.Topics[0].Partitions = append(first.Topics[0].Partitions, fetchPartition(p, 1))
 	}
 	reply := a.fetch(r, first)
-	id := reply.p.resp.(*kmsg.FetchResponse).SessionID
+	id := reply.p.resp.(*fetchAnswer).SessionID
 	epoch := int32(0)
 	b.ReportAllocs()
 	for b.Loop() {

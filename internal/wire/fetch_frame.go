@@ -2,31 +2,28 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/plog"
 )
 
-// splice is a place in an output buffer where bytes go that are not copied into
-// it: records, on their way from a log to a socket.
-type splice struct {
-	at   int // the bytes follow buf[:at]
-	data []byte
-}
-
-// spliceFrom is the size from which on records are spliced; fewer are copied, for
-// a system call gathers only so many pieces.
+// spliceFrom is the size from which on records go out by themselves; fewer are copied
+// among the rest, for each piece costs more than its bytes then.
 const spliceFrom = 4 << 10
 
 // appendFetch is appendReply for answers to Fetch. It encodes them without kmsg,
-// which would copy all records, and compares each partition's tagged fields by
-// reflection. What a plain answer never has (KIP-951's leaders, snapshots) is left
-// to kmsg: ok is false then.
-func appendFetch(b []byte, splices []splice, correlationID int32, resp *kmsg.FetchResponse) (_ []byte, _ []splice, ok bool) {
-	if !plainFetch(resp) {
-		return b, splices, false
+// which wants all records in memory, and compares each partition's tagged fields by
+// reflection. The records are those given, one for each partition of the answer, or,
+// without any, those in it. What a plain answer never has (KIP-951's leaders,
+// snapshots) is left to kmsg: ok is false then. The error is one of reading records.
+func appendFetch(b []byte, splices []splice, correlationID int32, resp *kmsg.FetchResponse, records []plog.Records) (_ []byte, _ []splice, ok bool, err error) {
+	if records == nil && !plainFetch(resp) {
+		return b, splices, false, nil
 	}
 	start := len(b)
-	e := fetchEncoder{b: append(b, 0, 0, 0, 0), splices: splices, version: resp.Version, flexible: resp.IsFlexible()}
+	e := fetchEncoder{b: append(b, 0, 0, 0, 0), splices: splices, version: resp.Version, flexible: resp.IsFlexible(), from: records}
 	e.i32(correlationID)
 	e.noTags()
 	e.i32(resp.ThrottleMillis)
@@ -51,15 +48,15 @@ func appendFetch(b []byte, splices []splice, correlationID int32, resp *kmsg.Fet
 	e.noTags()
 	size := len(e.b) - start - 4
 	for _, s := range e.splices[len(splices):] {
-		size += len(s.data)
+		size += s.records.Size()
 	}
 	binary.BigEndian.PutUint32(e.b[start:], uint32(size))
-	return e.b, e.splices, true
+	return e.b, e.splices, true, e.err
 }
 
 // plainFetch reports whether appendFetch knows all that the answer has.
 func plainFetch(resp *kmsg.FetchResponse) bool {
-	if resp.Version < 5 || len(resp.Brokers) > 0 || resp.UnknownTags.Len() > 0 {
+	if resp.Version < 4 || len(resp.Brokers) > 0 || resp.UnknownTags.Len() > 0 {
 		return false
 	}
 	for i := range resp.Topics {
@@ -79,12 +76,14 @@ func plainFetch(resp *kmsg.FetchResponse) bool {
 	return true
 }
 
-// fetchEncoder writes the fields of a Fetch answer, v5 to v18.
+// fetchEncoder writes the fields of a Fetch answer, v4 to v18.
 type fetchEncoder struct {
 	b        []byte
 	splices  []splice
 	version  int16
 	flexible bool
+	from     []plog.Records // of the partitions that come
+	err      error
 }
 
 func (e *fetchEncoder) i16(v int16) { e.b = binary.BigEndian.AppendUint16(e.b, uint16(v)) }
@@ -120,7 +119,9 @@ func (e *fetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
 	e.i16(p.ErrorCode)
 	e.i64(p.HighWatermark)
 	e.i64(p.LastStableOffset)
-	e.i64(p.LogStartOffset)
+	if e.version >= 5 {
+		e.i64(p.LogStartOffset)
+	}
 	if p.AbortedTransactions == nil {
 		e.length(-1)
 	} else {
@@ -134,7 +135,12 @@ func (e *fetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
 	if e.version >= 11 {
 		e.i32(p.PreferredReadReplica)
 	}
-	e.records(p.RecordBatches)
+	if e.from == nil {
+		e.bytes(p.RecordBatches)
+	} else {
+		e.records(&e.from[0])
+		e.from = e.from[1:]
+	}
 	if !e.flexible {
 		return
 	}
@@ -146,15 +152,25 @@ func (e *fetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
 	e.b = append(e.b, 0)
 }
 
-func (e *fetchEncoder) records(data []byte) {
+func (e *fetchEncoder) bytes(data []byte) {
 	if data == nil {
 		e.length(-1)
 		return
 	}
 	e.length(len(data))
-	if len(data) < spliceFrom {
-		e.b = append(e.b, data...)
+	e.b = append(e.b, data...)
+}
+
+func (e *fetchEncoder) records(r *plog.Records) {
+	n := r.Size()
+	e.length(n)
+	if n >= spliceFrom {
+		e.splices = append(e.splices, splice{len(e.b), r})
 		return
 	}
-	e.splices = append(e.splices, splice{len(e.b), data})
+	at := len(e.b)
+	e.b = slices.Grow(e.b, n)[:at+n]
+	if n > 0 && e.err == nil {
+		_, e.err = r.ReadAt(e.b[at:], 0)
+	}
 }

@@ -9,11 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// joined is a buffer with its splices in their places.
-func joined(b []byte, splices []splice) []byte {
-	return bytes.Join(pieces(nil, b, splices), nil)
-}
-
 // randomFetch is an answer with all kinds of fields; now and then one that is not
 // plain.
 func randomFetch(r *rand.Rand, version int16) *kmsg.FetchResponse {
@@ -57,13 +52,16 @@ func randomFetch(r *rand.Rand, version int16) *kmsg.FetchResponse {
 func TestFetchFrameAgreesWithKmsg(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
-	spliced, left := 0, 0
+	left := 0
 	versions(t, 1, func(t *testing.T, version int16) {
 		for range 300 {
 			resp := randomFetch(r, version)
 			before := []byte("an answer before")
 			want := appendReply(bytes.Clone(before), 7, resp)
-			b, splices, ok := appendFetch(bytes.Clone(before), nil, 7, resp)
+			b, splices, ok, err := appendFetch(bytes.Clone(before), nil, 7, resp, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !ok {
 				left++
 				if len(b) != len(before) || len(splices) != 0 {
@@ -71,14 +69,13 @@ func TestFetchFrameAgreesWithKmsg(t *testing.T) {
 				}
 				continue
 			}
-			spliced += len(splices)
-			if got := joined(b, splices); !bytes.Equal(got, want) {
-				t.Fatalf("got\n%x\nwant\n%x", got, want)
+			if !bytes.Equal(b, want) {
+				t.Fatalf("got\n%x\nwant\n%x", b, want)
 			}
 		}
 	})
-	if spliced == 0 || left == 0 {
-		t.Errorf("%d splices, %d answers left to kmsg", spliced, left)
+	if left == 0 {
+		t.Error("no answer was left to kmsg")
 	}
 }
 
@@ -98,35 +95,3 @@ func TestFetchFrameKnowsEveryField(t *testing.T) {
 	}
 }
 
-// Records pass the writer in the right order among other answers.
-func TestSplicedAnswersInOrder(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(7, 8))
-	var sent []*kmsg.FetchResponse
-	release := make(chan struct{})
-	b := newBench(t, Config{}, map[int16]handler{1: on(func(_ *api, r *Request, req *kmsg.FetchRequest) Reply {
-		resp := sent[r.CorrelationID]
-		if r.CorrelationID > 0 {
-			return answer(resp)
-		}
-		p, reply := later() // the first one waits, so that the others are ready together
-		go func() { <-release; p.Answer(resp) }()
-		return reply
-	})})
-	for range 40 {
-		sent = append(sent, randomFetch(r, 12))
-	}
-	c := b.dial()
-	for i := range sent {
-		req := kmsg.NewPtrFetchRequest()
-		req.Version = 12
-		c.send(int32(i), req)
-	}
-	close(release)
-	for i := range sent {
-		corr, body := c.recv()
-		if want := appendReply(nil, int32(i), sent[i])[8:]; corr != int32(i) || !bytes.Equal(body, want) {
-			t.Fatalf("answer %d has correlation id %d and %d bytes, want %d", i, corr, len(body), len(want))
-		}
-	}
-}

@@ -199,10 +199,11 @@ func (s *fetchSession) update(req *kmsg.FetchRequest) {
 }
 
 // tells decides whether the answer names the partition, and notes what it says.
-func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition) bool {
+// size is that of the partition's records.
+func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition, size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.hadRecordsNow = len(rp.RecordBatches) > 0
+	p.hadRecordsNow = size > 0
 	tell := !s.incremental || !p.told || p.hadRecordsNow || rp.ErrorCode != 0 ||
 		rp.HighWatermark != p.toldHW || rp.LogStartOffset != p.toldLogStart || rp.DivergingEpoch.EndOffset >= 0
 	// After an error the next answer says everything again.

@@ -120,11 +120,15 @@ func (q *queue) pop() (frame int64, nextReady bool) {
 	return frame, n > 0 && q.slots[0].reply.ready.Load()
 }
 
-// rest empties the queue and returns the bytes that were held.
+// rest empties the queue, whose answers nobody wants any more, and returns the bytes
+// that were held.
 func (q *queue) rest() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	held := q.bytes
+	for _, s := range q.slots {
+		s.reply.drop()
+	}
 	q.slots, q.bytes = nil, 0
 	return held
 }

@@ -18,8 +18,10 @@ type Reply struct {
 // nothing: it is a mistake, but no reason to take the process.
 type Pending struct {
 	taken atomic.Bool
-	ready atomic.Bool            // the outcome below is set
+	ready atomic.Bool           // the outcome below is set
 	queue atomic.Pointer[queue] // whose turn it waits for
+	// unwanted: the connection is gone. freed: what the answer held is given back.
+	unwanted, freed atomic.Bool
 	outcome
 }
 
@@ -56,12 +58,38 @@ func later() (*Pending, Reply) {
 // queue.put looks the other way round, so that one of the two sees the other.
 func (p *Pending) complete(o outcome) {
 	if p.taken.Swap(true) {
+		o.release()
 		return
 	}
 	p.outcome = o
 	p.ready.Store(true)
 	if q := p.queue.Load(); q != nil {
 		q.completed()
+	}
+	if p.unwanted.Load() {
+		p.free()
+	}
+}
+
+// drop says that nobody wants the answer any more, whether it is there or still to
+// come.
+func (p *Pending) drop() {
+	p.unwanted.Store(true)
+	if p.ready.Load() {
+		p.free()
+	}
+}
+
+func (p *Pending) free() {
+	if !p.freed.Swap(true) {
+		p.release()
+	}
+}
+
+// release gives back what an answer holds that was not sent.
+func (o outcome) release() {
+	if f, ok := o.resp.(*fetchAnswer); ok {
+		f.release()
 	}
 }
 

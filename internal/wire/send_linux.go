@@ -1,0 +1,176 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/vfs"
+)
+
+// rawSocket returns the connection's socket when bytes can be put onto it without
+// being copied here; nil for others, such as connections within the process and TLS.
+func rawSocket(nc net.Conn) syscall.RawConn {
+	c, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// rearmAfter is how much is sent before the deadline is set anew.
+const rearmAfter = 4 << 20
+
+// gathered bounds what one writev is given: about what a socket's buffer takes.
+const (
+	gatherBytes  = 512 << 10
+	gatherPieces = 16
+	gatherSlices = 1024 // IOV_MAX
+)
+
+// rawSender puts an outgoing onto a socket: memory of the log by writev, ranges of its
+// files by sendfile. It holds the memory only while a system call runs. While the
+// socket is full it holds none.
+type rawSender struct {
+	out    *outgoing
+	iov    [][]byte
+	pieces [gatherPieces]plog.Piece
+	used   int // of pieces
+	moved  int
+	err    error
+}
+
+var rawSenders = sync.Pool{New: func() any { return new(rawSender) }}
+
+func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, deadline func() time.Time) error {
+	s := rawSenders.Get().(*rawSender)
+	s.out = o
+	defer func() {
+		s.letGo()
+		s.out, s.err = nil, nil
+		rawSenders.Put(s)
+	}()
+	for !o.done() {
+		s.moved = 0
+		nc.SetWriteDeadline(deadline())
+		if err := raw.Write(s.step); err != nil {
+			return err
+		}
+		if errors.Is(s.err, vfs.ErrNoSend) {
+			s.err = o.copyTo(nc, o.records())
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+	return nil
+}
+
+// step sends until the socket is full (false: to be called again when it is not) or
+// there is a reason to return.
+func (s *rawSender) step(fd uintptr) bool {
+	for !s.out.done() && s.moved < rearmAfter {
+		n, err := s.some(int(fd))
+		s.letGo()
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return false
+		case err != nil:
+			s.err = err
+			return true
+		}
+		s.out.took(n)
+		s.moved += n
+	}
+	return true
+}
+
+// some makes one system call that sends.
+func (s *rawSender) some(fd int) (int, error) {
+	file, err := s.gather()
+	switch {
+	case err != nil:
+		return 0, err
+	case len(s.iov) > 0 && file != nil:
+		// A file follows: the kernel need not send what is before it by itself.
+		n, err := unix.SendmsgBuffers(fd, s.iov, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+		return n, sysError("sendmsg", err)
+	case len(s.iov) > 0:
+		n, err := unix.SendmsgBuffers(fd, s.iov, nil, nil, unix.MSG_NOSIGNAL)
+		return n, sysError("sendmsg", err)
+	}
+	sender, ok := file.File.(vfs.Sender)
+	if !ok {
+		return 0, vfs.ErrNoSend
+	}
+	n, err := sender.SendTo(uintptr(fd), file.At, file.Len)
+	return n, err
+}
+
+// gather collects memory that is to be sent, and the range of a file that follows it.
+func (s *rawSender) gather() (file *plog.Piece, err error) {
+	at := *s.out // goes ahead of what is sent
+	for bytes := 0; s.used < gatherPieces && bytes < gatherBytes && len(s.iov)+plog.PieceSlices < gatherSlices; {
+		if h := at.head(); len(h) > 0 {
+			s.iov = append(s.iov, h)
+			bytes += len(h)
+			at.sent += len(h)
+		}
+		r := at.records()
+		if r == nil {
+			break
+		}
+		p := &s.pieces[s.used]
+		if err := r.Piece(at.sentOfRecords, p); err != nil {
+			if len(s.iov) > 0 && !errors.Is(err, io.EOF) {
+				break // what is before it still goes out
+			}
+			return nil, err
+		}
+		s.used++
+		if p.File != nil {
+			return p, nil
+		}
+		for _, m := range p.Mem {
+			s.iov = append(s.iov, m)
+			bytes += len(m)
+			at.sentOfRecords += len(m)
+		}
+		if at.sentOfRecords == r.Size() {
+			at.sentOfRecords = 0
+			at.next++
+		}
+	}
+	return nil, nil
+}
+
+// letGo gives back the memory of the last call.
+func (s *rawSender) letGo() {
+	for i := range s.used {
+		s.pieces[i].Done()
+	}
+	s.used = 0
+	clear(s.iov)
+	s.iov = s.iov[:0]
+}
+
+// sysError names the call in errors that end the connection.
+func sysError(call string, err error) error {
+	if err == nil || err == unix.EAGAIN || err == unix.EINTR {
+		return err
+	}
+	return os.NewSyscallError(call, err)
+}

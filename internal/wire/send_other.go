@@ -1,0 +1,16 @@
+//go:build !linux
+
+package wire
+
+import (
+	"net"
+	"syscall"
+	"time"
+)
+
+// rawSocket is nil: here answers are copied.
+func rawSocket(net.Conn) syscall.RawConn { return nil }
+
+func (o *outgoing) sendRaw(net.Conn, syscall.RawConn, func() time.Time) error {
+	panic("sendRaw without a raw socket")
+}
