@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/sched"
@@ -42,7 +43,7 @@ func openDir(fsys vfs.FS, dir string) (meta, io.Closer, error) {
 	}
 	lock, err := fsys.Lock(path.Join(dir, lockName))
 	if errors.Is(err, vfs.ErrLocked) {
-		return meta{}, nil, fmt.Errorf("data directory %s is in use by another Leat: stop that one or choose another directory: %w", dir, err)
+		return meta{}, nil, inUse(dir, err)
 	}
 	if err != nil {
 		return meta{}, nil, fmt.Errorf("data directory: %w", err)
@@ -112,6 +113,12 @@ func newMeta(fsys vfs.FS, dir string) (meta, error) {
 	names, err := fsys.List(dir)
 	if err != nil {
 		return meta{}, err
+	}
+	if slices.Contains(names, manifestName) {
+		return meta{}, isBackup(dir)
+	}
+	if slices.Contains(names, restoringName) {
+		return meta{}, fmt.Errorf("a restore into %s was cut short: run `leat restore` into it again", dir)
 	}
 	for _, n := range names {
 		switch n {

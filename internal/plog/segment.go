@@ -101,10 +101,13 @@ func (l *Log) dir() string {
 }
 
 func (l *Log) topicDir() string {
+	return path.Join(l.store.opt.Dir, "logs", topicDir(l.name, l.id))
+}
+
+func topicDir(name string, id ID) string {
 	// A name may be 249 bytes long, a directory entry 255: with the id it must be cut.
-	name := l.name
 	if len(name) > 200 {
 		name = name[:200]
 	}
-	return path.Join(l.store.opt.Dir, "logs", name+"."+l.id.Topic.String())
+	return name + "." + id.Topic.String()
 }

@@ -186,7 +186,7 @@ func (w *verifier) batch(at place, exact bool) (end place, reason string, err er
 		return end, fmt.Sprintf("the batch says that it has %d bytes, %d are left", size, int64(w.seg.size)-int64(at.pos)), nil
 	case base < want || exact && base != want || last < base || last >= w.seg.next:
 		return end, fmt.Sprintf("the batch says that it holds offsets %d to %d, expected from %d on and below %d", base, last, want, w.seg.next), nil
-	case !w.wroteBy(base, h.LeaderEpoch()):
+	case !wroteBy(w.epochs, base, h.LeaderEpoch()):
 		return end, fmt.Sprintf("the batch at offset %d says that it was written in leader epoch %d, which did not write there", base, h.LeaderEpoch()), nil
 	}
 	sum, err := w.r.crc(int64(at.pos)+crcFrom, stop)
@@ -206,10 +206,10 @@ func (w *verifier) batch(at place, exact bool) (end place, reason string, err er
 const crcFrom = 21
 
 // wroteBy reports whether the epoch can have written the offset.
-func (w *verifier) wroteBy(offset int64, epoch int32) bool {
-	for i := len(w.epochs) - 1; i >= 0; i-- {
-		if w.epochs[i].Start <= offset {
-			return w.epochs[i].Epoch == epoch
+func wroteBy(epochs []EpochStart, offset int64, epoch int32) bool {
+	for i := len(epochs) - 1; i >= 0; i-- {
+		if epochs[i].Start <= offset {
+			return epochs[i].Epoch == epoch
 		}
 	}
 	return true // older than what is remembered
