@@ -93,12 +93,28 @@ func (d *Damaged) firstBad() int64 {
 	return d.End
 }
 
+// lastGood is the log's end if the segments' last good batch is its last. Damage at
+// the very end leaves no gap: the offsets are given out again, in a new epoch.
+func (d *Damaged) lastGood() int64 {
+	for i := len(d.Check.Segments) - 1; i >= 0; i-- {
+		switch seg := &d.Check.Segments[i]; {
+		case len(seg.Bad) == 0:
+			return d.End
+		case seg.Batches > 0 && seg.Bad[len(seg.Bad)-1].First < seg.Next:
+			return d.End
+		case seg.Batches > 0:
+			return max(seg.Next, d.Start)
+		}
+	}
+	return d.Start
+}
+
 // count fills in what both ways cost.
 func (d *Damaged) count() {
 	cut := d.firstBad()
 	d.Cut.End = cut
 	d.Cut.Offsets = max(d.End, d.BehindNext) - cut
-	d.Keep.End = max(d.End, d.BehindNext)
+	d.Keep.End = max(d.lastGood(), d.BehindNext)
 	for i := range d.Check.Segments {
 		seg := &d.Check.Segments[i]
 		for _, r := range seg.Bad {
