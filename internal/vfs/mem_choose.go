@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"hash/maphash"
@@ -29,15 +30,17 @@ const (
 )
 
 // Changes returns all that the disk may not have yet, in the order of the
-// operations: what CrashKeeping can decide about.
+// operations: what CrashKeeping can decide about. What was overwritten with the
+// same bytes is not among them: nobody could tell.
 func (m *Mem) Changes() []Change {
 	m.whole.Lock()
 	defer m.whole.Unlock()
-	return m.changes()
+	return m.changes(false)
 }
 
-// changes is called with m.whole held.
-func (m *Mem) changes() []Change {
+// changes is called with m.whole held. all says to tell of those, too, that make
+// no difference.
+func (m *Mem) changes(all bool) []Change {
 	var out []Change
 	seen := map[*node]bool{}
 	var visit func(n *node)
@@ -47,7 +50,7 @@ func (m *Mem) changes() []Change {
 		}
 		seen[n] = true
 		if !n.isDir() {
-			out = append(out, n.file.changes()...)
+			out = append(out, n.file.changes(all)...)
 			return
 		}
 		for _, child := range n.entries {
@@ -70,13 +73,13 @@ func (m *Mem) changes() []Change {
 	return out
 }
 
-func (f *inode) changes() (out []Change) {
+func (f *inode) changes(all bool) (out []Change) {
 	for _, s := range f.sizes {
 		out = append(out, Change{Seq: s.seq, Kind: ChangeSize})
 	}
 	for idx, d := range f.dirty {
 		for s := range d {
-			if d[s].seq == 0 {
+			if d[s].seq == 0 || !all && len(d[s].older) == 0 && f.same(idx, s) {
 				continue
 			}
 			for _, v := range d[s].older {
@@ -88,9 +91,19 @@ func (f *inode) changes() (out []Change) {
 	return out
 }
 
+// same says whether a sector holds what the disk has.
+func (f *inode) same(idx int64, sector int) bool {
+	at := sector * sectorSize
+	now := f.pages[idx].data[at : at+sectorSize]
+	if disk := f.disk[idx]; disk != nil {
+		return bytes.Equal(now, disk.data[at:at+sectorSize])
+	}
+	return allZero(now)
+}
+
 // CrashKeeping is Crash with every choice made by keep, which is asked about
-// each of Changes (maybe more than once, and must not change its mind): for a
-// search that tries them all.
+// each of Changes and maybe about changes that nobody could tell, maybe more than
+// once, and must not change its mind: for a search that tries them all.
 func (m *Mem) CrashKeeping(keep func(Change) bool) *Mem {
 	m.whole.Lock()
 	defer m.whole.Unlock()

@@ -121,7 +121,7 @@ func (m *Mem) Kill() *Mem {
 // unsynced are the numbers of all changes that the disk may not have, sorted.
 func (m *Mem) unsynced() []uint64 {
 	var seqs []uint64
-	for _, ch := range m.changes() {
+	for _, ch := range m.changes(true) {
 		seqs = append(seqs, ch.Seq)
 	}
 	return slices.Compact(seqs)
