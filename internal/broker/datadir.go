@@ -63,7 +63,10 @@ func openDir(fsys vfs.FS, dir string) (meta, io.Closer, error) {
 // was synced is lost all the same if the way to it is.
 func makeDir(fsys vfs.FS, dir string) error {
 	dir = path.Clean(dir)
-	var made []string
+	if _, err := fsys.Stat(path.Join(dir, metaName)); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err // whoever wrote it had the way to it made durable first
+	}
+	made := map[string]bool{}
 	for at := dir; ; at = path.Dir(at) {
 		_, err := fsys.Stat(at)
 		if err == nil {
@@ -72,13 +75,16 @@ func makeDir(fsys vfs.FS, dir string) error {
 		if !errors.Is(err, fs.ErrNotExist) || at == path.Dir(at) {
 			return err
 		}
-		made = append(made, at)
+		made[at] = true
 	}
 	if err := fsys.MkdirAll(dir); err != nil {
 		return err
 	}
-	for _, at := range made {
-		if err := fsys.SyncDir(path.Dir(at)); err != nil {
+	// A directory that is there may have been made by a start that was killed
+	// before it could sync its name.
+	for at := dir; at != path.Dir(at); at = path.Dir(at) {
+		err := fsys.SyncDir(path.Dir(at))
+		if err != nil && (made[at] || !errors.Is(err, fs.ErrPermission)) {
 			return err
 		}
 	}

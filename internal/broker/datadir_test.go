@@ -77,6 +77,33 @@ func TestDataDirAfterACrashAtAnyStep(t *testing.T) {
 	}
 }
 
+// A start that was killed may leave directories whose names are not on disk: the
+// next one does not take them for durable.
+func TestDataDirAfterAKillAtAnyStep(t *testing.T) {
+	t.Parallel()
+	for step := 0; ; step++ {
+		disk := vfs.NewMem()
+		faulty := vfs.NewFaulty(disk)
+		broken := faulty.Add(vfs.Rule{Op: vfs.OpChange, After: step, Err: syscall.EIO})
+		if _, lock, err := openDir(faulty, "/a/b/data"); err == nil {
+			lock.Close()
+		}
+		if faulty.Hits(broken) == 0 {
+			return
+		}
+		disk = disk.Kill()
+		first, lock, err := openDir(disk, "/a/b/data")
+		if err != nil {
+			t.Fatalf("killed at step %d: %v", step, err)
+		}
+		lock.Close()
+		second, _, err := openDir(disk.Crash(vfs.KeepNone, 1), "/a/b/data")
+		if err != nil || second.ClusterID != first.ClusterID || second.Boots != first.Boots+1 {
+			t.Errorf("killed at step %d, started, lost power, started: %+v after %+v, %v", step, second, first, err)
+		}
+	}
+}
+
 // A directory that is not ours, or newer than us, is left alone.
 func TestDataDirRefusals(t *testing.T) {
 	t.Parallel()
