@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/leatdev/leat/bench/internal/limit"
 	"github.com/leatdev/leat/bench/internal/peers"
 	"github.com/leatdev/leat/bench/internal/work"
 )
@@ -22,6 +23,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) == 2 && args[0] == limit.Command {
+		return limit.Child(args[1])
+	}
 	o, err := parse(args)
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 			ours = append(ours, p)
 		}
 	}
+	if row.Bare != nil {
+		ours = append(ours, work.Bare)
+	}
 	each := func(what string, round int, do func(p peers.Peer) error) error {
 		for _, p := range ours {
 			if failed[p.Name] {
@@ -87,10 +90,16 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 		}
 		return nil
 	}
+	prepare := func(do func(context.Context, *work.Env, *peers.Running) error) func(p peers.Peer) error {
+		return func(p peers.Peer) error {
+			if p.Name == work.Bare.Name {
+				return nil
+			}
+			return u.on(ctx, p, func(r *peers.Running) error { return do(ctx, u.env, r) })
+		}
+	}
 	if row.Setup != nil {
-		if err := each("setup", 0, func(p peers.Peer) error {
-			return u.on(ctx, p, func(r *peers.Running) error { return row.Setup(ctx, u.env, r) })
-		}); err != nil {
+		if err := each("setup", 0, prepare(row.Setup)); err != nil {
 			return err
 		}
 	}
@@ -100,20 +109,24 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 		}
 	}
 	if row.Teardown != nil {
-		return each("teardown", 0, func(p peers.Peer) error {
-			return u.on(ctx, p, func(r *peers.Running) error { return row.Teardown(ctx, u.env, r) })
-		})
+		return each("teardown", 0, prepare(row.Teardown))
 	}
 	return nil
 }
 
 func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round int) error {
-	if row.Alone != nil {
-		results, err := row.Alone(ctx, u.env, p)
+	alone := func(do func() ([]work.Result, error)) error {
+		results, err := do()
 		for _, res := range results {
 			u.add(row, p, round, res)
 		}
 		return err
+	}
+	switch {
+	case p.Name == work.Bare.Name:
+		return alone(func() ([]work.Result, error) { return row.Bare(ctx, u.env) })
+	case row.Alone != nil:
+		return alone(func() ([]work.Result, error) { return row.Alone(ctx, u.env, p) })
 	}
 	return u.on(ctx, p, func(r *peers.Running) error {
 		if err := u.env.Settle(); err != nil {

@@ -62,6 +62,8 @@ type Row struct {
 	Measure func(ctx context.Context, e *Env, r *peers.Running) ([]Result, error)
 	// Teardown undoes Setup. Optional.
 	Teardown func(ctx context.Context, e *Env, r *peers.Running) error
+	// Bare measures the loops that bound the row; they are in turn with the peers. Optional.
+	Bare func(ctx context.Context, e *Env) ([]Result, error)
 	// Alone rows start the peer themselves, as often as they need; Measure is not used.
 	Alone func(ctx context.Context, e *Env, p peers.Peer) ([]Result, error)
 }

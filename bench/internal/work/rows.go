@@ -11,13 +11,13 @@ var (
 func Rows() []Row {
 	kib, small := newConsumeRow(1024), newConsumeRow(100)
 	return []Row{
-		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: kafkaWire, Measure: syncRow(1)},
+		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: kafkaWire, Measure: syncRow(1), Bare: bareSync},
 		{Name: "sync64p64", About: "the same, on 64 partitions", Peers: kafkaWire, Measure: syncRow(syncProducers)},
 		{Name: "sync1000", About: "the same, on 1,000 partitions created beforehand: the first record of each, then 10 s more", Peers: []string{"leat", "kfake", "kafka"}, Measure: manyRow},
-		{Name: "one", About: "one producer of 1 KiB that waits for each ack", Peers: kafkaWire, Measure: oneRow},
-		{Name: "batch100", About: "batched produce, records of 100 B, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(100)},
-		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024)},
-		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown},
+		{Name: "one", About: "one producer of 1 KiB that waits for each ack", Peers: kafkaWire, Measure: oneRow, Bare: bareOne},
+		{Name: "batch100", About: "batched produce, records of 100 B, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(100), Bare: bareBatch},
+		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024), Bare: bareBatch},
+		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown, Bare: bareConsume},
 		{Name: "consume100", About: "the same, records of 100 B", Peers: logs, Setup: small.setup, Measure: small.measure, Teardown: small.teardown},
 	}
 }
