@@ -27,7 +27,7 @@ var (
 	// assembler knows everybody.
 	assembler = []string{"internal/server"}
 	// program is what runs or shows the whole: nothing of the house imports it.
-	program = []string{".", "cmd", "examples", "internal/lint"}
+	program = []string{".", "cmd", "examples", "internal/lint", "internal/sim"}
 	// brokerSide is everything that may see the log from within.
 	brokerSide = concat(disk, coordinators, broker, []string{"internal/wire"})
 )

@@ -314,7 +314,6 @@ func (f *Faulty) Lock(name string) (lock io.Closer, err error) {
 	return lock, err
 }
 
-
 // Hold implements FS.
 func (f *Faulty) Hold(name string) (lock io.Closer, err error) {
 	err = f.do(OpOpen, func() (err error) { lock, err = f.fs.Hold(name); return err }, name)
