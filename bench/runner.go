@@ -60,10 +60,6 @@ func (u *runner) run(ctx context.Context) (err error) {
 
 // row runs one row on all its peers, in turn.
 func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) error {
-	rounds := u.o.rounds
-	if row.Rounds > 0 {
-		rounds = min(rounds, row.Rounds)
-	}
 	failed := map[string]bool{}
 	var ours []peers.Peer
 	for _, p := range found {
@@ -103,8 +99,15 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 			return err
 		}
 	}
-	for round := 1; round <= rounds; round++ {
-		if err := each("measure", round, func(p peers.Peer) error { return u.measure(ctx, row, p, round) }); err != nil {
+	for round := 1; round <= u.o.rounds; round++ {
+		if err := each("measure", round, func(p peers.Peer) error {
+			for _, who := range []string{"", p.Name} {
+				if most, ok := row.Rounds[who]; ok && round > most {
+					return nil
+				}
+			}
+			return u.measure(ctx, row, p, round)
+		}); err != nil {
 			return err
 		}
 	}
@@ -128,7 +131,11 @@ func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round 
 	case row.Alone != nil:
 		return alone(func() ([]work.Result, error) { return row.Alone(ctx, u.env, p) })
 	}
-	return u.on(ctx, p, func(r *peers.Running) error {
+	on := u.on
+	if slices.Contains(row.Fresh, p.Name) {
+		on = u.fresh
+	}
+	return on(ctx, p, func(r *peers.Running) error {
 		if err := u.env.Settle(); err != nil {
 			return err
 		}
@@ -165,6 +172,15 @@ func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) e
 	return errors.Join(do(r), r.Pause())
 }
 
+// fresh runs do on a peer that is started for it and removed afterwards.
+func (u *runner) fresh(ctx context.Context, p peers.Peer, do func(*peers.Running) error) error {
+	r, err := p.Start(ctx, u.env.Scratch)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(r), r.Remove())
+}
+
 // add names a result, keeps it and tells it.
 func (u *runner) add(row work.Row, p peers.Peer, round int, res work.Result) {
 	if res.Row == "" {
@@ -172,7 +188,10 @@ func (u *runner) add(row work.Row, p peers.Peer, round int, res work.Result) {
 	} else {
 		res.Row = row.Name + "/" + res.Row
 	}
-	res.Peer, res.Durability, res.Round, res.At = p.Name, p.Durability, round, time.Now().UTC()
+	res.Peer, res.Durability, res.At = p.Name, p.Durability, time.Now().UTC()
+	if res.Round == 0 { // a row that measures several times at once has told
+		res.Round = round
+	}
 	u.results = append(u.results, res)
 	if res.Error == "" {
 		u.log("%-18s %-12s round %d: %s", res.Row, p.Name, round, line(res))

@@ -53,8 +53,10 @@ type Row struct {
 	About string
 	// Peers are the names of those that take part.
 	Peers []string
-	// Rounds bounds the rounds; 0 is no bound.
-	Rounds int
+	// Rounds bounds the rounds of some peers, those of "" all of them. Optional.
+	Rounds map[string]int
+	// Fresh peers are started anew, on an empty directory, for each measurement.
+	Fresh []string
 	// Setup prepares a peer once, before the rounds; what it takes is not measured. Optional.
 	Setup func(ctx context.Context, e *Env, r *peers.Running) error
 	// Measure measures once. Results have Row set to a part ("" where there is one);

@@ -4,12 +4,13 @@ package work
 var (
 	kafkaWire = []string{"leat", "leat-relaxed", "kfake", "kfake-disk", "kfake-sync", "kafka", "kafka-fsync"}
 	batchers  = []string{"leat", "kfake", "kafka", "kafka-fsync"}
+	logs4     = []string{"leat", "kfake", "kafka", "kafka-fsync"}
 	logs      = []string{"leat", "kfake-disk", "kafka"}
 )
 
 // Rows are all workloads, in the order of the report.
 func Rows() []Row {
-	kib, small := newConsumeRow(1024), newConsumeRow(100)
+	kib, small, e2e := newConsumeRow(1024), newConsumeRow(100), newEndToEnd()
 	return []Row{
 		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: kafkaWire, Measure: syncRow(1), Bare: bareSync},
 		{Name: "sync64p64", About: "the same, on 64 partitions", Peers: kafkaWire, Measure: syncRow(syncProducers)},
@@ -19,5 +20,8 @@ func Rows() []Row {
 		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024), Bare: bareBatch},
 		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown, Bare: bareConsume},
 		{Name: "consume100", About: "the same, records of 100 B", Peers: logs, Setup: small.setup, Measure: small.measure, Teardown: small.teardown},
+		{Name: "e2e", About: "from due to consumed, records of 1 KiB, linger 0: at 2,000/s and at half of the least maximum of the peers", Peers: logs4, Setup: e2e.setup, Measure: e2e.measure},
+		{Name: "fixed50k", About: "50,000 records of 100 B per second, linger 5 ms: from due to acked", Peers: logs4, Measure: fixedRow},
+		{Name: "big8m", About: "records of 8 MiB, 4 in flight", Peers: logs, Measure: bigRow, Fresh: []string{"leat", "kfake-disk"}},
 	}
 }
