@@ -27,7 +27,8 @@ type replay struct {
 	doomed map[ID]bool  // it is deleted
 	starts map[ID]int64 // its log start is moved to
 
-	chunks [][]byte // what groups are read into
+	piece  int      // how much is read at once
+	chunks [][]byte // what groups are read into, of that size
 	chunk  int      // the one in use
 	at     int      // how far it is used
 	used   int      // bytes of chunks in use
@@ -39,7 +40,7 @@ const batchMemory = 256
 
 func newReplay(s *Store, report *Report) *replay {
 	return &replay{
-		store: s, report: report, sync: s.newSyncSet(), from: map[*Log]int64{},
+		store: s, report: report, sync: s.newSyncSet(), from: map[*Log]int64{}, piece: min(1<<20, s.opt.RecoveryMemory/8),
 		doomed: map[ID]bool{}, starts: map[ID]int64{},
 	}
 }
@@ -75,13 +76,10 @@ func (rp *replay) memory(n int) ([]byte, error) {
 			return c[rp.at-n : rp.at : rp.at], nil
 		}
 	}
-	c := make([]byte, max(n, min(replayChunk, rp.store.opt.RecoveryMemory/2)))
+	c := make([]byte, max(n, rp.piece))
 	rp.chunks, rp.at = append(rp.chunks, c), n
 	return c[:n:n], nil
 }
-
-// replayChunk is the piece in which memory is taken.
-const replayChunk = 1 << 20
 
 // spill writes the tails into their segments and forgets them.
 func (rp *replay) spill() error {

@@ -103,6 +103,7 @@ func mustScan(t testing.TB, fs vfs.FS, after Pos) *scanned {
 		t.Fatalf("scan: %v", err)
 	}
 	s := &scanned{Result: res}
+	res.Piece = 16 << 10
 	err = res.Each(
 		func(n int) ([]byte, error) { return make([]byte, n), nil },
 		func(g Group) error {

@@ -38,12 +38,15 @@ type Result struct {
 	Torn int64
 	// Last is the highest sequence number seen anywhere: new groups start above.
 	Last Pos
+	// Piece is how many bytes Each reads at once where groups lie side by side.
+	Piece int
 
 	fs    vfs.FS
 	files []string
 	// groups follow each other without a gap, up to the torn tail. A damaged
 	// group stands among them: some of its frames may be whole.
 	groups []found
+	torn   []found
 }
 
 // found is a group header at a place, and what became of its group.
@@ -62,7 +65,7 @@ type found struct {
 // Scan reads the files in dir, one piece after the other, checks every group, and
 // finds those above after. It changes nothing. A missing directory is an empty log.
 func Scan(fsys vfs.FS, dir string, salt uint64, after Pos) (*Result, error) {
-	res := &Result{Last: after, fs: fsys}
+	res := &Result{Last: after, Piece: 1 << 20, fs: fsys}
 	names, err := fsys.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return res, nil
@@ -206,8 +209,8 @@ func (res *Result) missing(from, to Pos) Pos {
 }
 
 func (res *Result) tear(first found, rest []found) {
-	res.Torn += int64(first.length)
-	for _, f := range rest {
+	res.torn = append([]found{first}, rest...)
+	for _, f := range res.torn {
 		res.Torn += int64(f.length)
 	}
 }
@@ -215,12 +218,9 @@ func (res *Result) tear(first found, rest []found) {
 // Len is how many groups there are for Each.
 func (res *Result) Len() int { return len(res.groups) }
 
-// runSize is how much Each reads at once, when groups lie side by side.
-const runSize = 1 << 20
-
 // EachEnding is Each for those groups alone that delete a log or move a log start.
 func (res *Result) EachEnding(buffer func(n int) ([]byte, error), fn func(Group) error) error {
-	some := Result{fs: res.fs, files: res.files}
+	some := Result{Piece: res.Piece, fs: res.fs, files: res.files}
 	for i := range res.groups {
 		if res.groups[i].ends {
 			some.groups = append(some.groups, res.groups[i])
@@ -229,11 +229,11 @@ func (res *Result) EachEnding(buffer func(n int) ([]byte, error), fn func(Group)
 	return some.Each(buffer, fn)
 }
 
-// Each reads the groups from their files and calls fn with each, in order. buffer
-// gives the memory that is read into, n bytes for one or more groups: the frames'
-// Data point into it and are good for as long as it is left alone; the group's
-// Frames are fn's until it returns. Of a damaged group those frames come that are
-// whole. It ends with the first error.
+// Each reads the groups from their files, Piece bytes at once, and calls fn with
+// each, in order. buffer gives the memory that is read into, n bytes for one or more groups: the frames' Data point into it and are
+// good for as long as it is left alone; the group's Frames are fn's until it
+// returns. Of a damaged group those frames come that are whole. It ends with the
+// first error.
 func (res *Result) Each(buffer func(n int) ([]byte, error), fn func(Group) error) (err error) {
 	var f vfs.File
 	defer func() {
@@ -279,15 +279,15 @@ func (res *Result) Each(buffer func(n int) ([]byte, error), fn func(Group) error
 	return nil
 }
 
-// run returns the end of the groups from `from` on that lie side by side, and
-// their size.
+// run returns the end of the groups from `from` on that lie side by side in not more
+// than Piece bytes, and their size; one group in any case.
 func (res *Result) run(from int) (to, size int) {
 	first := &res.groups[from]
 	size = int(first.length)
 	for to = from + 1; to < len(res.groups); to++ {
 		last, g := &res.groups[to-1], &res.groups[to]
 		end := int(g.off-first.off) + int(g.length)
-		if g.file != first.file || g.off != last.off+int64(align(int(last.length), blockSize)) || end > runSize {
+		if g.file != first.file || g.off != last.off+int64(align(int(last.length), blockSize)) || end > res.Piece {
 			break
 		}
 		size = end
