@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -20,13 +22,14 @@ const writeAhead = 64 << 10
 // keepBuffer is the largest write buffer that is used again.
 const keepBuffer = 16 << 20
 
-// maxTrusted is how far a client's earlier frames are taken as a promise that it
-// fills the next one, too.
-const maxTrusted = 4 << 20
+// stall is how long a frame that has begun may stand still. What it holds, others
+// may be waiting for.
+const stall = 30 * time.Second
 
 var (
 	errDraining = errors.New("the server is stopping")
 	errIdle     = errors.New("idle for connections.max.idle.ms")
+	errStalled  = fmt.Errorf("nothing came for %v in the middle of a frame", stall)
 	errStopped  = errors.New("the server's deadline for stopping has passed")
 )
 
@@ -34,7 +37,7 @@ var (
 type conn struct {
 	srv  *Server
 	nc   net.Conn
-	in   *bufio.Reader
+	in   frameReader
 	peer *Peer
 	q    *queue
 
@@ -43,7 +46,14 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	trusted int // the largest frame that this client really sent
+	// The reader's own: when its deadline is set to, and whether it is within a
+	// frame that holds memory.
+	deadline time.Time
+	inFrame  bool
+	produce  produceDecoder
+	clientID string // of the newest request: nearly always that of the next one
+	// The writer's own.
+	writeBy time.Time
 
 	mu       sync.Mutex
 	draining bool
@@ -51,7 +61,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, l *Listener, id uint64) *conn {
 	c := &conn{srv: s, nc: nc, q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
-	c.in = bufio.NewReaderSize(idleReader{c}, 4<<10)
+	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	addr := nc.RemoteAddr().String()
 	host, _, err := net.SplitHostPort(addr)
@@ -71,7 +81,9 @@ func (c *conn) run() {
 	c.q.close()
 	c.cancel(readErr) // nobody waits any more for what is parked
 	writeErr := <-written
-	c.srv.memory.hold(-c.q.rest())
+	for _, s := range c.q.rest() {
+		c.srv.memory.release(s.share)
+	}
 	if writeErr != nil {
 		readErr = writeErr // it made the reader stop
 	}
@@ -91,96 +103,115 @@ func (c *conn) drain() {
 // read takes one request after the other and returns why it stopped.
 func (c *conn) read() error {
 	for {
-		frame, err := c.nextFrame()
+		if !c.q.waitForRoom() {
+			return errDraining
+		}
+		f, err := c.in.next(c.ctx)
+		c.inFrame = false
 		if err != nil {
 			return err
 		}
-		h, rest := parseHead(frame)
-		var reply Reply
-		if panicked := guard(func() { reply, err = c.dispatch(&h, rest) }); panicked != nil {
-			err = panicked
+		h, rest := parseHead(f.data, c.clientID)
+		c.clientID = h.clientID
+		reply, err := c.dispatch(&h, rest)
+		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p}
+		if f.passing || err != nil {
+			c.in.done(&f)
+			s.frame, s.share = 0, nil
 		}
 		if err != nil {
-			c.srv.memory.hold(-int64(len(frame)))
 			return &requestError{h, err}
 		}
-		c.q.put(slot{header: h, frame: int64(len(frame)), reply: reply.p})
+		c.q.put(s)
 	}
 }
 
-// nextFrame waits for room, then for a frame.
-func (c *conn) nextFrame() ([]byte, error) {
-	if !c.q.waitForRoom() {
-		return nil, errDraining
+// beginFrame is called when a large frame begins.
+func (c *conn) beginFrame() {
+	c.inFrame = true
+	if by := time.Now().Add(stall); c.deadline.IsZero() || c.deadline.After(by) {
+		c.arm(by)
 	}
-	n, err := readLength(c.in, c.srv.cfg.MaxRequestBytes)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.srv.memory.start(c.ctx); err != nil {
-		return nil, err
-	}
-	frame, err := readFrame(c.in, n, c.trusted, &c.srv.memory)
-	if err != nil {
-		return nil, err
-	}
-	c.trusted = max(c.trusted, min(n, maxTrusted))
-	return frame, nil
 }
 
 // idleReader reads from the socket and gives up when nothing came for the idle
-// time and nothing is under way.
+// time and nothing is under way, or when nothing comes within a frame.
 type idleReader struct{ c *conn }
 
 func (r idleReader) Read(b []byte) (int, error) {
 	c := r.c
 	since := time.Now()
+	if c.deadline.IsZero() {
+		c.arm(c.patience(since))
+	}
 	for {
-		if !c.arm() {
-			return 0, errDraining
-		}
 		n, err := c.nc.Read(b)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		busy, idle := c.q.busySince()
-		if idle.After(since) {
+		// The deadline is not moved with every read, which would cost more than the
+		// read: so it may be an old one.
+		now := time.Now()
+		if busy, idle := c.q.busySince(); busy && !c.inFrame {
+			since = now
+		} else if idle.After(since) && !c.inFrame {
 			since = idle
 		}
-		if idle := c.srv.cfg.IdleTimeout; !busy && idle > 0 && time.Since(since) >= idle {
+		by := c.patience(since)
+		if !by.IsZero() && !now.Before(by) {
+			if c.inFrame {
+				return 0, errStalled
+			}
 			return 0, errIdle
+		}
+		if !c.arm(by) {
+			return 0, errDraining
 		}
 	}
 }
 
-// arm sets the next read's deadline; false when the connection drains.
-func (c *conn) arm() bool {
+// patience is until when the reader waits for something to come, when nothing has
+// come since the given time; zero for ever.
+func (c *conn) patience(since time.Time) time.Time {
+	switch {
+	case c.inFrame:
+		return since.Add(stall)
+	case c.srv.cfg.IdleTimeout < 0:
+		return time.Time{}
+	}
+	return since.Add(c.srv.cfg.IdleTimeout)
+}
+
+// arm sets the reader's deadline; false when the connection drains.
+func (c *conn) arm(by time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.draining {
 		return false
 	}
-	c.nc.SetReadDeadline(c.idleDeadline())
+	c.deadline = by
+	c.nc.SetReadDeadline(by)
 	return true
 }
 
-// idleDeadline is when the connection will have been idle too long; zero for
-// never.
-func (c *conn) idleDeadline() time.Time {
-	if c.srv.cfg.IdleTimeout < 0 {
-		return time.Time{}
-	}
-	return time.Now().Add(c.srv.cfg.IdleTimeout)
-}
-
-// dispatch decodes a request and calls its handler. An error ends the
-// connection.
-func (c *conn) dispatch(h *header, rest []byte) (Reply, error) {
+// dispatch decodes a request and calls its handler. An error, as which a panic
+// counts, ends the connection.
+func (c *conn) dispatch(h *header, rest []byte) (reply Reply, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{value: v, stack: debug.Stack()}
+		}
+	}()
 	handle, reply, err := c.srv.gate(h)
 	if handle == nil {
 		return reply, err
 	}
-	req, err := decode(h, rest)
+	var req kmsg.Request
+	if h.key == keyProduce {
+		req, err = c.produce.decode(h, rest)
+	} else {
+		req, err = decode(h, rest)
+	}
 	if err != nil {
 		return Reply{}, err
 	}
@@ -225,7 +256,7 @@ func (c *conn) write() error {
 			return c.giveUp(&requestError{s.header, err})
 		}
 		held, more := c.q.pop()
-		c.srv.memory.hold(-held)
+		c.srv.memory.release(held)
 		if !more || out.size() >= writeAhead {
 			if err := c.send(&out); err != nil {
 				return c.giveUp(err)
@@ -239,10 +270,23 @@ func (c *conn) send(out *outgoing) error {
 	if out.size() == 0 {
 		return nil
 	}
-	err := out.sendTo(c.nc, c.idleDeadline)
+	err := out.sendTo(c.nc, c.armWrite)
 	c.srv.recycle(out.buf)
 	out.reset()
 	return err
+}
+
+// armWrite gives a write between half the idle time and the whole: the deadline
+// is not set anew for each.
+func (c *conn) armWrite() {
+	idle := c.srv.cfg.IdleTimeout
+	if idle < 0 {
+		return
+	}
+	if now := time.Now(); c.writeBy.Sub(now) < idle/2 {
+		c.writeBy = now.Add(idle)
+		c.nc.SetWriteDeadline(c.writeBy)
+	}
 }
 
 // giveUp stops the reader as well, and returns err. The socket is closed when the

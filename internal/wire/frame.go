@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,11 +10,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// firstRead is how much memory a frame gets on the word of its length alone.
-// More is taken as bytes arrive, or when the connection has filled a frame of
-// that size before.
-const firstRead = 64 << 10
 
 // minFrame is the smallest request: key, version, correlation id.
 const minFrame = 2 + 2 + 4
@@ -29,18 +25,22 @@ var (
 
 // readLength reads a frame's length and refuses one outside [minFrame, limit].
 // io.EOF means that the client closed between frames.
-func readLength(r io.Reader, limit int) (int, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+func readLength(r *bufio.Reader, limit int) (int, error) {
+	head, err := r.Peek(4)
+	if err != nil {
+		if err == io.EOF && len(head) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
 		return 0, err
 	}
-	n := int64(int32(binary.BigEndian.Uint32(head[:])))
+	n := int64(int32(binary.BigEndian.Uint32(head)))
 	switch {
 	case n < minFrame:
 		return 0, fmt.Errorf("%w: length %d, want at least %d", errFrameTooShort, n, minFrame)
 	case n > int64(limit):
-		return 0, fmt.Errorf("%w: length %d, socket.request.max.bytes is %d%s", errFrameTooLong, n, limit, stranger(head))
+		return 0, fmt.Errorf("%w: length %d, socket.request.max.bytes is %d%s", errFrameTooLong, n, limit, stranger([4]byte(head)))
 	}
+	r.Discard(4)
 	return int(n), nil
 }
 
@@ -55,31 +55,6 @@ func stranger(head [4]byte) string {
 	return ""
 }
 
-// readFrame reads n bytes. Memory grows by four as it fills, from
-// max(firstRead, trusted): a length that lies costs little. mem holds the result,
-// and nothing after an error.
-func readFrame(r io.Reader, n, trusted int, mem *memory) ([]byte, error) {
-	buf := make([]byte, min(n, max(firstRead, trusted)))
-	mem.hold(int64(len(buf)))
-	for have := 0; ; {
-		if _, err := io.ReadFull(r, buf[have:]); err != nil {
-			mem.hold(-int64(len(buf)))
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, fmt.Errorf("frame of %d bytes: %w", n, err)
-		}
-		have = len(buf)
-		if have == n {
-			return buf, nil
-		}
-		grown := make([]byte, min(n, 4*have))
-		mem.hold(int64(len(grown) - have))
-		copy(grown, buf)
-		buf = grown
-	}
-}
-
 // header is a request header (v1 and v2; v0 was only ever used by a key that is
 // not served).
 type header struct {
@@ -90,15 +65,20 @@ type header struct {
 }
 
 // parseHead reads what every version of the header has, and returns what follows
-// it. A header that is cut short has no client id; decode says so.
-func parseHead(frame []byte) (header, []byte) {
+// it. A header that is cut short has no client id; decode says so. likely is the
+// client id that it may well have: then nothing is allocated.
+func parseHead(frame []byte, likely string) (header, []byte) {
 	h := header{
 		key:           int16(binary.BigEndian.Uint16(frame)),
 		version:       int16(binary.BigEndian.Uint16(frame[2:])),
 		correlationID: int32(binary.BigEndian.Uint32(frame[4:])),
 	}
 	c := cursor{rest: frame[minFrame:]}
-	h.clientID, h.err = string(c.nullableString()), c.err
+	id := c.nullableString()
+	if h.clientID = likely; string(id) != likely {
+		h.clientID = string(id)
+	}
+	h.err = c.err
 	return h, c.rest
 }
 

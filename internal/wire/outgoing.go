@@ -63,6 +63,12 @@ func (o *outgoing) add(correlationID int32, resp kmsg.Response) error {
 		}
 		resp = f
 	}
+	if p, ok := resp.(*kmsg.ProduceResponse); ok {
+		if buf, done := appendProduce(o.buf, correlationID, p); done {
+			o.buf = buf
+			return nil
+		}
+	}
 	o.buf = appendReply(o.buf, correlationID, resp)
 	return nil
 }

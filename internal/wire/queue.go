@@ -8,7 +8,8 @@ import (
 // slot is one request's place in its connection's order.
 type slot struct {
 	header
-	frame int64 // bytes it holds
+	frame int64  // bytes it holds
+	share *share // of the memory; nil when it holds none
 	reply *Pending
 }
 
@@ -105,32 +106,28 @@ func (q *queue) first() (s slot, ok bool, err error) {
 	}
 }
 
-// pop removes the first request. It returns the bytes it held and whether the
-// next one is ready to be answered.
-func (q *queue) pop() (frame int64, nextReady bool) {
+// pop removes the first request. It returns the memory that it held and whether
+// the next one is ready to be answered.
+func (q *queue) pop() (held *share, nextReady bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	frame = q.slots[0].frame
+	first := q.slots[0]
 	n := copy(q.slots, q.slots[1:])
 	q.slots[n] = slot{}
 	q.slots = q.slots[:n]
-	q.bytes -= frame
+	q.bytes -= first.frame
 	q.last = time.Now()
 	q.room.Signal()
-	return frame, n > 0 && q.slots[0].reply.ready.Load()
+	return first.share, n > 0 && q.slots[0].reply.ready.Load()
 }
 
-// rest empties the queue, whose answers nobody wants any more, and returns the bytes
-// that were held.
-func (q *queue) rest() int64 {
+// rest empties the queue and returns what was in it.
+func (q *queue) rest() []slot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	held := q.bytes
-	for _, s := range q.slots {
-		s.reply.drop()
-	}
+	rest := q.slots
 	q.slots, q.bytes = nil, 0
-	return held
+	return rest
 }
 
 // busySince tells whether requests are under way, or else since when none is.

@@ -3,7 +3,6 @@ package wire
 import (
 	"net"
 	"sync"
-	"time"
 
 	"github.com/leatdev/leat/internal/plog"
 )
@@ -14,17 +13,17 @@ const copySize = 64 << 10
 
 var copies = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// sendTo writes all of it to the connection. deadline is asked again whenever some of
-// it has gone: a slow client that goes on reading is not cut off. However long it
-// takes, no memory of the log waits for it.
-func (o *outgoing) sendTo(nc net.Conn, deadline func() time.Time) error {
+// sendTo writes all of it to the connection. arm is called to set the deadline anew
+// whenever some of it has gone: a slow client that goes on reading is not cut off.
+// However long it takes, no memory of the log waits for it.
+func (o *outgoing) sendTo(nc net.Conn, arm func()) error {
 	if len(o.splices) > 0 {
 		if raw := rawSocket(nc); raw != nil {
-			return o.sendRaw(nc, raw, deadline)
+			return o.sendRaw(nc, raw, arm)
 		}
 	}
 	for !o.done() {
-		nc.SetWriteDeadline(deadline())
+		arm()
 		if h := o.head(); len(h) > 0 {
 			n, err := nc.Write(h)
 			o.took(n)

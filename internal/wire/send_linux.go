@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -53,7 +52,7 @@ type rawSender struct {
 
 var rawSenders = sync.Pool{New: func() any { return new(rawSender) }}
 
-func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, deadline func() time.Time) error {
+func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, arm func()) error {
 	s := rawSenders.Get().(*rawSender)
 	s.out = o
 	defer func() {
@@ -61,9 +60,11 @@ func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, deadline func() tim
 		s.out, s.err = nil, nil
 		rawSenders.Put(s)
 	}()
+	cork(raw, 1)
+	defer cork(raw, 0)
 	for !o.done() {
 		s.moved = 0
-		nc.SetWriteDeadline(deadline())
+		arm()
 		if err := raw.Write(s.step); err != nil {
 			return err
 		}
@@ -75,6 +76,13 @@ func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, deadline func() tim
 		}
 	}
 	return nil
+}
+
+// cork has the kernel keep a last packet that is not full until the cork is drawn: what
+// stands before a file's bytes, and the few bytes after them, need no packets (and no
+// wake-up of the client) of their own.
+func cork(raw syscall.RawConn, on int) {
+	raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
 }
 
 // step sends until the socket is full (false: to be called again when it is not) or

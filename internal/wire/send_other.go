@@ -5,12 +5,11 @@ package wire
 import (
 	"net"
 	"syscall"
-	"time"
 )
 
 // rawSocket is nil: here answers are copied.
 func rawSocket(net.Conn) syscall.RawConn { return nil }
 
-func (o *outgoing) sendRaw(net.Conn, syscall.RawConn, func() time.Time) error {
+func (o *outgoing) sendRaw(net.Conn, syscall.RawConn, func()) error {
 	panic("sendRaw without a raw socket")
 }

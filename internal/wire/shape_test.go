@@ -167,7 +167,7 @@ func FuzzRequest(f *testing.F) {
 		if len(frame) < minFrame {
 			return
 		}
-		h, rest := parseHead(frame)
+		h, rest := parseHead(frame, "")
 		v, ok := kafka.VersionsOf(h.key)
 		if !ok || h.version < v.Min || h.version > v.Max {
 			return
