@@ -178,7 +178,13 @@ func (c *segmentCopy) discard() {
 	if c.empty() {
 		return
 	}
-	if err := c.store.unlink(c.log, c.seg); err != nil {
+	err := c.store.unlink(c.log, c.seg)
+	if err == nil {
+		// A start after a clean stop does not look for what nobody refers to: the
+		// names must be gone for good.
+		err = c.store.opt.FS.SyncDir(c.log.dir())
+	}
+	if err != nil && !isNotExist(err) {
 		c.store.opt.Logger.Warn("cannot remove the files of a compaction that was given up", "log", c.log.id.String(), "err", err)
 	}
 }
