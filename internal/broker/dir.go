@@ -66,6 +66,9 @@ func isBackup(dir string) error {
 	return fmt.Errorf("%s is a backup: make a data directory of it with `leat restore %s DATA-DIR`", dir, dir)
 }
 
+// Path returns the directory's path.
+func (d *Dir) Path() string { return d.path }
+
 // Close lets go of the directory.
 func (d *Dir) Close() error { return d.lock.Close() }
 

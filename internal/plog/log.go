@@ -76,6 +76,16 @@ type EpochStart struct {
 // ID returns the log's identity.
 func (l *Log) ID() ID { return l.id }
 
+// Topic returns the topic's name when the log was created.
+func (l *Log) Topic() string { return l.name }
+
+// Segments returns how many segments the log has.
+func (l *Log) Segments() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return len(l.segs)
+}
+
 // Start returns the log start offset: the first one that can be read.
 func (l *Log) Start() int64 { return l.start.Load() }
 

@@ -18,6 +18,10 @@ type Report struct {
 	Groups, Batches int
 	// TornBytes of groups that never became durable were cut from its end.
 	TornBytes int64
+	// Torn is what can still be made out of them, by log.
+	Torn []TornLog
+	// GivenUp says what Options.GiveUp has given up; empty when nothing was.
+	GivenUp string
 	// Fenced logs are damaged below what was durable; each with the reason.
 	Fenced map[ID]string
 	// Kept is the directory to which a damaged write-ahead log was copied; empty
@@ -36,11 +40,15 @@ func Open(opt Options) (*Store, *Report, error) {
 			return nil, nil, err
 		}
 	}
+	if err := s.dropStaging(); err != nil {
+		return nil, nil, err
+	}
 	head, found, err := s.loadCheckpoint()
 	if err != nil {
 		return nil, nil, err
 	}
 	report := &Report{Fenced: map[ID]string{}}
+	known := s.fencedLogs()
 	next := head.last + 1
 	if report.Clean = found && head.clean && head.epoch == opt.Epoch-1; !report.Clean {
 		last, err := s.recover(head.cut, report)
@@ -66,6 +74,7 @@ func Open(opt Options) (*Store, *Report, error) {
 			s.trim = append(s.trim, l)
 		}
 	}
+	s.noteStart(report, known)
 	s.check.tidy()
 	sched.Go(s.runCheckpoints)
 	return s, report, nil

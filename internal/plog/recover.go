@@ -2,9 +2,7 @@ package plog
 
 import (
 	"errors"
-	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -25,14 +23,11 @@ func (s *Store) recover(cut Pos, report *Report) (Pos, error) {
 			return 0, err
 		}
 	}
-	for _, d := range res.Damaged {
-		// Without its name a log that was created has no place to be fenced in.
-		create := func(f wal.Frame) bool { return f.Kind == wal.KindCreate }
-		if d.Frames == nil || slices.ContainsFunc(d.Frames, create) {
-			return 0, fmt.Errorf("%s: %w; it was durable and nobody can tell any more which partitions it held. Nothing was changed; the files were copied to %s", s.walDir(), d.Err, report.Kept)
-		}
+	if err := s.giveUp(res, report); err != nil {
+		return 0, err
 	}
 	rp := newReplay(s, report)
+	res.Piece = rp.piece
 	defer rp.sync.done()
 	if err := res.EachEnding(rp.memory, rp.foretell); err != nil {
 		return 0, err
@@ -60,6 +55,11 @@ func (s *Store) recover(cut Pos, report *Report) (Pos, error) {
 	}
 	if res.Torn > 0 {
 		s.opt.Logger.Warn("cut a torn tail of the write-ahead log: bytes that were never acknowledged as durable", "bytes", res.Torn)
+		torn, err := res.TornBatches()
+		if err != nil {
+			s.opt.Logger.Warn("cannot tell all of what the torn tail held", "err", err)
+		}
+		report.Torn = s.tornLogs(torn)
 	}
 	if err := rp.finish(res.Last); err != nil {
 		return 0, err

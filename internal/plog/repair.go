@@ -34,8 +34,8 @@ type Loss struct {
 	Regained int64 `json:"regained,omitempty"`
 }
 
-// Damaged is a log that needs a decision, and what each costs.
-type Damaged struct {
+// Diagnosis is what is wrong with a log, and what each way of repairing it costs.
+type Diagnosis struct {
 	ID    ID
 	Topic string
 	// Fence is why it is neither read nor written; empty when only some of its
@@ -56,14 +56,17 @@ type Damaged struct {
 // write-ahead log.
 type stray struct{ batch kafka.Batch }
 
-// Diagnose reads all of a log and says what is wrong with it and what can be done;
-// nil when nothing is. For a store that nobody else writes to.
-func (s *Store) Diagnose(ctx context.Context, l *Log) (*Damaged, error) {
+// Damaged reports whether anything is wrong.
+func (d *Diagnosis) Damaged() bool { return d.Fence != "" || !d.Check.OK() }
+
+// Diagnose reads all of a log and says what is wrong with it and what can be done.
+// For a store that nobody else writes to.
+func (s *Store) Diagnose(ctx context.Context, l *Log) (*Diagnosis, error) {
 	c, err := l.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Damaged{ID: l.id, Topic: l.name, Start: l.first, End: l.next, Check: c}
+	d := &Diagnosis{ID: l.id, Topic: l.name, Start: l.first, End: l.next, Check: c}
 	if l.fence != nil {
 		d.Fence = l.fence.Error()
 		if d.strays, err = s.strays(l); err != nil {
@@ -74,15 +77,12 @@ func (s *Store) Diagnose(ctx context.Context, l *Log) (*Damaged, error) {
 			d.BehindNext = d.strays[n-1].batch.NextOffset()
 		}
 	}
-	if c.OK() && d.Fence == "" {
-		return nil, nil
-	}
 	d.count()
 	return d, nil
 }
 
 // firstBad is the first offset of the log that is damaged; its end when none is.
-func (d *Damaged) firstBad() int64 {
+func (d *Diagnosis) firstBad() int64 {
 	for i := range d.Check.Segments {
 		for _, r := range d.Check.Segments[i].Bad {
 			if r.Last >= d.Start {
@@ -95,7 +95,7 @@ func (d *Damaged) firstBad() int64 {
 
 // lastGood is the log's end if the segments' last good batch is its last. Damage at
 // the very end leaves no gap: the offsets are given out again, in a new epoch.
-func (d *Damaged) lastGood() int64 {
+func (d *Diagnosis) lastGood() int64 {
 	for i := len(d.Check.Segments) - 1; i >= 0; i-- {
 		switch seg := &d.Check.Segments[i]; {
 		case len(seg.Bad) == 0:
@@ -110,7 +110,7 @@ func (d *Damaged) lastGood() int64 {
 }
 
 // count fills in what both ways cost.
-func (d *Damaged) count() {
+func (d *Diagnosis) count() {
 	cut := d.firstBad()
 	d.Cut.End = cut
 	d.Cut.Offsets = max(d.End, d.BehindNext) - cut

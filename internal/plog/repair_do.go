@@ -19,7 +19,7 @@ const damagedDir = "damaged"
 // state is durable on return: the fence is gone, and stays away over restarts.
 // Nobody else may use the store. A crash leaves the log as it was before, or
 // repaired.
-func (s *Store) Repair(ctx context.Context, d *Damaged, how Repair) (aside string, err error) {
+func (s *Store) Repair(ctx context.Context, d *Diagnosis, how Repair) (aside string, err error) {
 	l := s.Log(d.ID)
 	if l == nil {
 		return "", fmt.Errorf("partition %s of topic %s is gone", d.ID, d.Topic)
@@ -58,7 +58,7 @@ func (s *Store) Repair(ctx context.Context, d *Damaged, how Repair) (aside strin
 type repair struct {
 	store *Store
 	log   *Log
-	d     *Damaged
+	d     *Diagnosis
 	end   int64 // the log's, afterwards
 
 	segs     []*segment // the log's, afterwards
@@ -194,7 +194,7 @@ func (r *repair) install(how Repair) {
 // forget takes out of the log's memory what is no longer in it: epochs that began
 // behind its end, and batches of producers that are lost, so that a repeat of one
 // is appended and not answered as a duplicate. Called with mu held.
-func (l *Log) forget(d *Damaged, how Repair) {
+func (l *Log) forget(d *Diagnosis, how Repair) {
 	l.epochs = slices.DeleteFunc(l.epochs, func(e EpochStart) bool { return e.Start >= l.next })
 	for id, p := range l.pids {
 		p.recent = slices.DeleteFunc(p.recent, func(b sentBatch) bool {

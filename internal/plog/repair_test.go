@@ -10,13 +10,13 @@ import (
 	"github.com/leatdev/leat/internal/vfs"
 )
 
-func mustDiagnose(t testing.TB, s *Store, n int) *Damaged {
+func mustDiagnose(t testing.TB, s *Store, n int) *Diagnosis {
 	t.Helper()
 	d, err := s.Diagnose(t.Context(), s.Log(testID(n)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d == nil {
+	if !d.Damaged() {
 		t.Fatal("nothing was found wrong")
 	}
 	return d

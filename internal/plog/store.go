@@ -41,6 +41,11 @@ type Options struct {
 	// RecoveryMemory is about how much of the write-ahead log a start after a crash
 	// keeps in memory at a time; 0 = 32 MiB.
 	RecoveryMemory int
+	// GiveUp is what a start does with a write-ahead log that is damaged below what
+	// was durable where nobody can tell which logs were hurt: "" refuses the start,
+	// RepairCut gives up everything from the damage on, in all logs, RepairKeep what
+	// is damaged; logs that go on behind it with a gap are fenced then.
+	GiveUp Repair
 	// ProducerExpiry is producer.id.expiration.ms; 0 = one day.
 	ProducerExpiry time.Duration
 	// DiskReserve is the free space below which data is refused, so that
@@ -110,6 +115,7 @@ type Store struct {
 
 	compact compactor
 	backup  sched.Mutex // one backup at a time
+	noting  sched.Mutex // guards incidents.json
 }
 
 // Log returns the log with this id; nil when there is none.
