@@ -9,15 +9,15 @@ import (
 	"github.com/leatdev/leat/internal/coord/group"
 )
 
-// ask steps an event in the group's machine and hands the answer on. Without a
-// machine, refused gets the error code.
+// ask steps an event in the group's machine and hands the answer on. event is called
+// with the machine's lock held. Without a machine, refused gets the error code.
 func ask[A any](g *Groups, groupID string, event func(group.Token) group.Event, done func(A), refused func(code int16)) {
 	sh, err := g.shard(groupID)
 	if err != nil {
 		refused(groupCode(err))
 		return
 	}
-	sh.step(event(replyTo(func(answer any) { done(answer.(A)) })))
+	sh.stepWith(func() group.Event { return event(replyTo(func(answer any) { done(answer.(A)) })) })
 }
 
 // groupCode is the code of an error of Groups, which are all kerrs.

@@ -49,7 +49,11 @@ func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCom
 		}
 		res.Topics = append(res.Topics, st)
 	}
-	ask(g, req.Group, func(t group.Token) group.Event { e.Token = t; return e }, func(a group.CommitAnswer) {
+	ask(g, req.Group, func(t group.Token) group.Event {
+		e.Token = t
+		e.Offsets, slots = g.dropDeleted(e.Offsets, slots)
+		return e
+	}, func(a group.CommitAnswer) {
 		for i, code := range a.Codes {
 			*slots[i] = code
 		}
@@ -60,6 +64,23 @@ func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCom
 		}
 		done(res)
 	})
+}
+
+// dropDeleted takes out the offsets of topics that were deleted after they had been
+// looked up, and answers them. It is called with the machine's lock held: a topic that
+// is there now will be told to the machine as gone after this commit, not before it.
+// Else a topic that is made again under the name would begin with the old one's offset.
+func (g *Groups) dropDeleted(offsets []group.CommitOffset, slots []*int16) ([]group.CommitOffset, []*int16) {
+	kept := 0
+	for i, o := range offsets {
+		if !g.topicExists(o.Topic, o.TopicID) {
+			*slots[i] = kerr.UnknownTopicOrPartition.Code
+			continue
+		}
+		offsets[kept], slots[kept] = o, slots[i]
+		kept++
+	}
+	return offsets[:kept], slots[:kept]
 }
 
 // lookUp finds a topic by name, or by id as requests of group offsets do from

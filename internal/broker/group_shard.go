@@ -85,9 +85,12 @@ func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
 }
 
 // step puts an event into the machine and does what follows from it.
-func (s *groupShard) step(e group.Event) {
+func (s *groupShard) step(e group.Event) { s.stepWith(func() group.Event { return e }) }
+
+// stepWith is step for an event that is made with the lock held.
+func (s *groupShard) stepWith(event func() group.Event) {
 	s.mu.Lock()
-	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), e))
+	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
 	s.finish(out)
 }
 

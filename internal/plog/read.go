@@ -32,6 +32,12 @@ func (l *Log) Fetch(offset int64, maxBytes int, minOne bool) (Records, error) {
 		if errors.Is(err, errMoved) {
 			continue
 		}
+		if err == nil && offset < l.start.Load() {
+			// The log start has moved meanwhile, and the segment may have gone: what was
+			// found then begins behind offset, and must not look as if nothing were missing.
+			r.Release()
+			return Records{}, kerr.OffsetOutOfRange
+		}
 		return r, err
 	}
 }
