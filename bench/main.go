@@ -41,7 +41,8 @@ func run(args []string) error {
 
 func list() {
 	fmt.Println("peers:", peers.Names())
-	for _, r := range work.Rows() {
+	rows, _ := work.Rows()
+	for _, r := range rows {
 		fmt.Printf("%-12s %s %v\n", r.Name, r.About, r.Peers)
 	}
 }

@@ -47,7 +47,9 @@ func (u *runner) run(ctx context.Context) (err error) {
 			err = errors.Join(err, r.Remove())
 		}
 	}()
-	for _, row := range work.Rows() {
+	rows, remove := work.Rows()
+	defer func() { err = errors.Join(err, remove()) }()
+	for _, row := range rows {
 		if len(u.o.only) > 0 && !slices.Contains(u.o.only, row.Name) {
 			continue
 		}
@@ -151,7 +153,7 @@ func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round 
 func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) error) error {
 	i := slices.IndexFunc(u.running, func(r *peers.Running) bool { return r.Name == p.Name })
 	if i < 0 {
-		r, err := p.Start(ctx, u.env.Scratch)
+		r, err := p.Start(ctx, u.env.Scratch, true)
 		if err != nil {
 			return err
 		}
@@ -174,7 +176,7 @@ func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) e
 
 // fresh runs do on a peer that is started for it and removed afterwards.
 func (u *runner) fresh(ctx context.Context, p peers.Peer, do func(*peers.Running) error) error {
-	r, err := p.Start(ctx, u.env.Scratch)
+	r, err := p.Start(ctx, u.env.Scratch, false)
 	if err != nil {
 		return err
 	}

@@ -41,9 +41,13 @@ func findKafka(ctx context.Context, _ string) ([]Peer, error) {
 	kafka := func(name, durability string, durable bool, extra string) Peer {
 		return Peer{
 			Name: name, Version: version, Protocol: Kafka, Durability: durability, Durable: durable, ready: kafkaReady,
-			prepare: func(ctx context.Context, dir string, port int) error {
+			prepare: func(ctx context.Context, dir string, port int, paused bool) error {
 				config := filepath.Join(dir, "server.properties")
-				if err := os.WriteFile(config, []byte(kafkaConfig(dir, port)+extra), 0o644); err != nil {
+				text := kafkaConfig(dir, port) + extra
+				if paused {
+					text += "broker.session.timeout.ms=3600000\n"
+				}
+				if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 					return err
 				}
 				cmd := exec.CommandContext(ctx, java, "-cp", filepath.Join(libs, "*"), "kafka.tools.StorageTool", "format", "-t", "bGVhdC1iZW5jaC1hYWFhYQ", "-c", config)
@@ -87,8 +91,7 @@ func kafkaJars() (dir, version string, err error) {
 }
 
 // kafkaConfig is Kafka's defaults for one node, with threads for a small machine.
-// The session timeout is long because a peer is paused while others are measured;
-// deleted topics go soon, so that their pages are not written for nothing later.
+// Deleted topics go soon, so that their pages are not written for nothing later.
 func kafkaConfig(dir string, port int) string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -107,7 +110,6 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-broker.session.timeout.ms=3600000
 log.segment.delete.delay.ms=200
 log.initial.task.delay.ms=500
 message.max.bytes=33554432

@@ -37,7 +37,7 @@ type Peer struct {
 
 	// prepare makes an empty data directory that the broker can start on; what it
 	// takes is not measured.
-	prepare func(ctx context.Context, dir string, port int) error
+	prepare func(ctx context.Context, dir string, port int, paused bool) error
 	// command is what starts it; it listens on loopback at the port.
 	command func(dir string, port int) *exec.Cmd
 	// ready asks once whether a broker at addr takes requests.
@@ -50,7 +50,8 @@ type Running struct {
 	*proc.Process
 	// Addr is where it listens, host:port. Dir is its data directory.
 	Addr, Dir string
-	// Ready is how long it took from its start until it answered.
+	// Began is when it was started last, Ready how long it took from then until it answered.
+	Began time.Time
 	Ready time.Duration
 	port  int
 }
@@ -58,8 +59,9 @@ type Running struct {
 // readyTimeout is how long a peer may take to answer after its start.
 const readyTimeout = 2 * time.Minute
 
-// Start starts the peer on an empty directory below work.
-func (p Peer) Start(ctx context.Context, work string) (*Running, error) {
+// Start starts the peer on an empty directory below work. If it will be paused, it
+// must not take its own silence for its death.
+func (p Peer) Start(ctx context.Context, work string, paused bool) (*Running, error) {
 	dir, err := os.MkdirTemp(work, p.Name+"-")
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func (p Peer) Start(ctx context.Context, work string) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.prepare(ctx, dir, port); err != nil {
+	if err := p.prepare(ctx, dir, port, paused); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", p.Name, err)
 	}
 	r := &Running{Peer: p, Dir: dir, Addr: fmt.Sprintf("127.0.0.1:%d", port), port: port}
@@ -77,7 +79,7 @@ func (p Peer) Start(ctx context.Context, work string) (*Running, error) {
 
 // Again starts a peer that has ended on its data, and waits until it is ready.
 func (r *Running) Again(ctx context.Context) error {
-	began := time.Now()
+	r.Began = time.Now()
 	process, err := proc.Start(r.command(r.Dir, r.port), filepath.Join(r.Dir, "..", filepath.Base(r.Dir)+".log"))
 	if err != nil {
 		return fmt.Errorf("start %s: %w", r.Name, err)
@@ -90,7 +92,7 @@ func (r *Running) Again(ctx context.Context) error {
 	for {
 		err := r.ready(ctx, r.Addr)
 		if err == nil {
-			r.Ready = time.Since(began)
+			r.Ready = time.Since(r.Began)
 			return nil
 		}
 		select {
@@ -125,4 +127,4 @@ func freePort() (int, error) {
 	return 0, errors.New("no two free ports in a row")
 }
 
-func noPreparation(context.Context, string, int) error { return nil }
+func noPreparation(context.Context, string, int, bool) error { return nil }

@@ -47,18 +47,9 @@ func bigRow(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
 		}
 		res.Client = rawClient
 		res.Values[PeakMB] = float64(res.PeakRSS-before) / 1e6
-		f := filled{topic: topic, ends: map[int32]int64{}, records: acked}
-		c, err := raw.Dial(ctx, r.Addr)
+		f, err := filledBy(ctx, r, topic, bigConns, acked)
 		if err != nil {
 			return Result{}, 0, err
-		}
-		defer c.Close()
-		ends, err := c.Ends(topic, bigConns)
-		if err != nil {
-			return Result{}, 0, err
-		}
-		for p, end := range ends {
-			f.ends[int32(p)] = end
 		}
 		consumed, err = f.passes(ctx, r, bigConns, 0)
 		consumed.Values[PeakMB] = float64(consumed.PeakRSS-before) / 1e6

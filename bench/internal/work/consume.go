@@ -37,6 +37,24 @@ type filled struct {
 	records int64
 }
 
+// filledBy is a topic that holds so many records, with its ends as the broker tells them.
+func filledBy(ctx context.Context, r *peers.Running, topic string, parts int, records int64) (*filled, error) {
+	c, err := raw.Dial(ctx, r.Addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	ends, err := c.Ends(topic, parts)
+	if err != nil {
+		return nil, err
+	}
+	f := &filled{topic: topic, ends: map[int32]int64{}, records: records}
+	for p, end := range ends {
+		f.ends[int32(p)] = end
+	}
+	return f, nil
+}
+
 func newConsumeRow(size int) *consumeRow {
 	return &consumeRow{size: size, logs: map[string]*filled{}}
 }
@@ -51,8 +69,11 @@ func (c *consumeRow) setup(ctx context.Context, e *Env, r *peers.Running) error 
 	if err != nil {
 		return err
 	}
-	f := &filled{topic: topic, ends: map[int32]int64{}, records: acked}
 	if err := verify(ctx, r, topic, batchPartitions, acked); err != nil {
+		return err
+	}
+	f, err := filledBy(ctx, r, topic, batchPartitions, acked)
+	if err != nil {
 		return err
 	}
 	conn, err := raw.Dial(ctx, r.Addr)
@@ -60,13 +81,6 @@ func (c *consumeRow) setup(ctx context.Context, e *Env, r *peers.Running) error 
 		return err
 	}
 	defer conn.Close()
-	ends, err := conn.Ends(topic, batchPartitions)
-	if err != nil {
-		return err
-	}
-	for p, end := range ends {
-		f.ends[int32(p)] = end
-	}
 	for g := range readers {
 		if err := until(ctx, createPatience, func() error { return conn.FindCoordinator(group(g)) }); err != nil {
 			return err

@@ -22,7 +22,7 @@ const (
 	P50           = "p50_ms"
 	P99           = "p99_ms"
 	Max           = "max_ms"
-	PeakMB        = "peak_mb"
+	PeakMB        = "peak_mb" // above what it held before, where a row says so
 	RSSMB         = "rss_mb"
 	ReadyMS       = "ready_ms"
 	DiskReadShare = "disk_read_per_byte" // bytes read from disk by the broker per byte of log

@@ -4,12 +4,18 @@ package work
 var (
 	kafkaWire = []string{"leat", "leat-relaxed", "kfake", "kfake-disk", "kfake-sync", "kafka", "kafka-fsync"}
 	batchers  = []string{"leat", "kfake", "kafka", "kafka-fsync"}
+	leat      = []string{"leat"}
 	logs4     = []string{"leat", "kfake", "kafka", "kafka-fsync"}
 	logs      = []string{"leat", "kfake-disk", "kafka"}
 )
 
-// Rows are all workloads, in the order of the report.
-func Rows() []Row {
+// once is for rows that take their samples themselves.
+var once = map[string]int{"": 1}
+
+// Rows are all workloads, in the order of the report. They share state from one round
+// to the next; remove frees it at the end.
+func Rows() (rows []Row, remove func() error) {
+	big := newBigLogs()
 	kib, small, e2e := newConsumeRow(1024), newConsumeRow(100), newEndToEnd()
 	return []Row{
 		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: kafkaWire, Measure: syncRow(1), Bare: bareSync},
@@ -20,8 +26,14 @@ func Rows() []Row {
 		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024), Bare: bareBatch},
 		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown, Bare: bareConsume},
 		{Name: "consume100", About: "the same, records of 100 B", Peers: logs, Setup: small.setup, Measure: small.measure, Teardown: small.teardown},
-		{Name: "e2e", About: "from due to consumed, records of 1 KiB, linger 0: at 2,000/s and at half of the least maximum of the peers", Peers: logs4, Setup: e2e.setup, Measure: e2e.measure},
+		{Name: "e2e", About: "from due to consumed, records of 1 KiB, linger 0: at 2,000/s and at half of the least maximum of the peers", Peers: []string{"leat", "kfake", "kafka"}, Setup: e2e.setup, Measure: e2e.measure},
 		{Name: "fixed50k", About: "50,000 records of 100 B per second, linger 5 ms: from due to acked", Peers: logs4, Measure: fixedRow},
 		{Name: "big8m", About: "records of 8 MiB, 4 in flight", Peers: logs, Measure: bigRow, Fresh: []string{"leat", "kfake-disk"}},
-	}
+		{Name: "growth", About: "64 producers of 1 KiB while the log grows, and with idle connections beside", Peers: leat, Rounds: once, Alone: growthRow{big}.alone},
+		{Name: "start", About: "start on an empty directory, until the first answer", Peers: []string{"leat", "kfake", "kfake-disk", "nats", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: startRow{big}.empty},
+		{Name: "restart", About: "start with a large log over 1,000 partitions, after a clean stop and after kill -9 under load", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: startRow{big}.large},
+		{Name: "idle", About: "memory with internal topics and one group", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: idleEmpty},
+		{Name: "idle10k", About: "memory with 10,000 partitions, and the start with them", Peers: leat, Alone: idleMany},
+		{Name: "afterload", About: "memory 60 s after load, of 4 and of 10,000 partitions", Peers: leat, Rounds: once, Alone: idleAfter},
+	}, big.Remove
 }

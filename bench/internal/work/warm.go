@@ -24,19 +24,15 @@ func WarmUp(ctx context.Context, e *Env, r *peers.Running) error {
 		if err != nil {
 			return Result{}, 0, err
 		}
+		f, err := filledBy(ctx, r, topic, batchPartitions, acked+more)
+		if err != nil {
+			return Result{}, 0, err
+		}
 		conn, err := raw.Dial(ctx, r.Addr)
 		if err != nil {
 			return Result{}, 0, err
 		}
 		defer conn.Close()
-		ends, err := conn.Ends(topic, batchPartitions)
-		if err != nil {
-			return Result{}, 0, err
-		}
-		f := filled{topic: topic, ends: map[int32]int64{}, records: acked + more}
-		for p, end := range ends {
-			f.ends[int32(p)] = end
-		}
 		if _, _, _, err := f.pass(ctx, conn, ""); err != nil {
 			return Result{}, 0, fmt.Errorf("read back: %w", err)
 		}
