@@ -1,8 +1,13 @@
 package plog
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/vfs"
 )
@@ -29,5 +34,32 @@ func TestDiscardedCopyStaysAway(t *testing.T) {
 		c.checkNames()
 		c.check()
 		c.s.Abandon()
+	}
+}
+
+// A large batch that was written to a segment of its own and then refused, with
+// the unit it was part of, leaves no file behind.
+func TestRefusedBatchLeavesNoSegment(t *testing.T) {
+	mem := vfs.NewMem()
+	s, _ := openStore(t, mem, 1)
+	l := createLog(t, s, 0)
+	mustSubmit(t, s, Append(l, sequenced(1, 0, 0, "first")))
+	cfg := l.Config()
+	cfg.SegmentBytes = 1000 // the large one needs a segment of its own
+	l.SetConfig(cfg)
+	large := batchOf(1, strings.Repeat("v", 40<<10))
+	if _, _, err := s.Submit(Append(l, large), Append(l, sequenced(1, 0, 5, "out of order"))); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for disk := range disks(mem, 3, false) {
+		again, _ := openStore(t, disk, 2)
+		names, err := disk.List(l.dir())
+		if err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "00000000000000000001") }) {
+			t.Errorf("files: %q, %v", names, err)
+		}
+		again.Abandon()
 	}
 }

@@ -54,7 +54,8 @@ func (w *world) idempotent() bool {
 	return w.append("A", smallBatch, &kafka.ProducerSpec{ID: exploreProducer, Sequence: seq})
 }
 
-// repeat sends the newest idempotent batch again, and one out of order.
+// repeat sends the newest idempotent batch again; one out of order, alone and in
+// a unit with a large one, is refused.
 func (w *world) repeat() bool {
 	sent := w.now()["A"].sent
 	if len(sent) == 0 {
@@ -66,8 +67,11 @@ func (w *world) repeat() bool {
 		w.failf("a repeat of the batch at %d is answered with %+v", last.base, rs[0])
 	}
 	_, op = w.appending(w.now(), "A", smallBatch, &kafka.ProducerSpec{ID: exploreProducer, Sequence: last.seq + 2})
-	if _, _, err := w.s.Submit(op); err == nil {
-		w.failf("sequence %d was taken after %d", last.seq+2, last.seq)
+	_, large := w.appending(w.now(), "A", largeBatch, nil)
+	for _, ops := range [][]Op{{op}, {large, op}} {
+		if _, _, err := w.s.Submit(ops...); err == nil {
+			w.failf("sequence %d was taken after %d", last.seq+2, last.seq)
+		}
 	}
 	return true
 }
@@ -352,6 +356,7 @@ var mustMeet = map[string]string{
 	"a large batch written, its segment not synced":              "large to A; before: sync segment",
 	"a segment made for a large batch, its directory not synced": "large to A; before: sync log directory",
 	"a log's first directory made, not synced":                   "large to A; before: sync topic directory",
+	"a large batch written and refused, its segment not cut":     "repeat of it; before: cut segment",
 	"a file of the write-ahead log made, not synced":             "new logs; before: sync wal directory",
 	"a file of the write-ahead log used again":                   "*; before: write wal file that was used before",
 	"no room in the write-ahead log":                             "refused, no room",

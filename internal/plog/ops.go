@@ -298,6 +298,11 @@ func (u *unit) undoPart(p *part) {
 		p.direct.takeBack(p.frame.SegPos)
 	}
 	l.next, l.first, l.lastTS = p.prior.next, p.prior.first, p.prior.lastTS
+	for _, seg := range l.segs[p.prior.segs:] {
+		if seg.made {
+			l.store.takeBackSegment(l, seg)
+		}
+	}
 	l.segs = l.segs[:p.prior.segs]
 	if p.prior.segs > 0 {
 		l.segs[p.prior.segs-1].segmentFill = p.prior.fill

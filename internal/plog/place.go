@@ -82,6 +82,19 @@ func (f directFile) takeBack(at uint32) {
 	f.Done()
 }
 
+// takeBackSegment removes the file of a segment that was made for a batch which
+// was refused: after a clean stop nobody looks for what no log refers to. When
+// that fails, the next recovery sees to it.
+func (s *Store) takeBackSegment(l *Log, seg *segment) {
+	err := s.unlink(l, seg)
+	if err == nil {
+		err = s.opt.FS.SyncDir(l.dir())
+	}
+	if err != nil {
+		s.opt.Logger.Warn("cannot remove the file of a batch that was refused", "log", l.id.String(), "segment", seg.base, "err", err)
+	}
+}
+
 // segmentFile opens the segment's log file for writing, making it (and its
 // directory) when it is not there yet. The caller gives it back to files.done.
 // Names that are made are synced by later, or here and now without it.
