@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/leatdev/leat/internal/sched"
-	"github.com/leatdev/leat/internal/vfs"
 )
 
 // checkpointer runs checkpoints and removes what is no longer referred to, on
@@ -77,45 +76,6 @@ func (s *Store) runCheckpoints() {
 			due, patient = sched.Now().Add(retryFull), true
 		} else if s.full.err() != nil {
 			due = sched.Now().Add(retryFull)
-		}
-	}
-}
-
-// fullDisk says whether data is refused for want of space.
-type fullDisk struct{ reason atomic.Pointer[error] }
-
-func (f *fullDisk) err() error {
-	if p := f.reason.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-var errReserve = errors.New("free disk space is below the reserve for commits and deletes")
-
-// look compares the free space with the reserve, and takes a failed checkpoint
-// for what it says about the disk.
-func (s *Store) lookAtDisk(err error) {
-	was := s.full.err() != nil
-	switch {
-	case errors.Is(err, vfs.ErrNoSpace):
-		s.full.reason.Store(&err)
-	case err != nil:
-		return
-	default:
-		free, ferr := s.opt.FS.Free(s.opt.Dir)
-		if ferr == nil && free < s.opt.DiskReserve {
-			low := errReserve
-			s.full.reason.Store(&low)
-		} else {
-			s.full.reason.Store(nil)
-		}
-	}
-	if is := s.full.err() != nil; is != was {
-		if is {
-			s.opt.Logger.Warn("disk is full: producers are refused until there is room", "dir", s.opt.Dir, "err", s.full.err())
-		} else {
-			s.opt.Logger.Info("there is room on the disk again: producers are served", "dir", s.opt.Dir)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (s *Store) Logs() []*Log {
 // when the disk is full or has failed. Producers of data call it before Submit
 // and release after it; commits, deletes and the broker's own records do not.
 func (s *Store) Admit(ctx context.Context, n int) (release func(), err error) {
-	if err := s.full.err(); err != nil {
+	if err := s.roomForData(n); err != nil {
 		return nil, storageError(err)
 	}
 	if n >= s.opt.DirectBytes {

@@ -342,6 +342,17 @@ func (w *WAL) Memory() int64 { return w.pool.out.Load() }
 // Live returns the bytes written and not freed.
 func (w *WAL) Live() int64 { return w.live.Load() }
 
+// Growth returns how much more of the disk the log may soon take, in bytes: the
+// size of the next file, unless there are as many as there may be.
+func (w *WAL) Growth() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.files.count >= w.opt.MaxFiles {
+		return 0
+	}
+	return w.opt.FileSize
+}
+
 // Free says that everything up to p is durable elsewhere: files that hold
 // nothing newer are used again.
 func (w *WAL) Free(p Pos) {
