@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/vfs"
@@ -55,5 +56,63 @@ func BenchmarkDurableAppend(b *testing.B) {
 			wg.Wait()
 			b.StopTimer()
 		})
+	}
+}
+
+// BenchmarkRecovery is a start after a crash with a write-ahead log of 192 MiB in
+// batches of 16 KiB: bytes of write-ahead log per second. The disk's own speed is
+// the bound: all of it is written and synced anew.
+func BenchmarkRecovery(b *testing.B) {
+	for _, logs := range []int{1, 64, 1000} {
+		b.Run(fmt.Sprintf("logs=%d", logs), func(b *testing.B) {
+			opt := Options{FS: vfs.OS{}, Dir: b.TempDir() + "/data", Salt: 1, CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour, WALFileSize: 256 << 20, WALFiles: 2}
+			const size = 192 << 20
+			b.SetBytes(size)
+			for b.Loop() {
+				b.StopTimer()
+				opt.Epoch++
+				s, _, err := Open(opt)
+				if err != nil {
+					b.Fatal(err)
+				}
+				fillWAL(b, s, logs, size)
+				s.Abandon()
+				opt.Epoch++
+				b.StartTimer()
+				if s, _, err = Open(opt); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+// fillWAL appends batches of 16 KiB, many to a group, until size bytes are written.
+func fillWAL(b *testing.B, s *Store, logs, size int) {
+	b.Helper()
+	all := s.Logs()
+	for p := len(all); p < logs; p++ {
+		all = append(all, createLog(b, s, p))
+	}
+	batch := batchOf(1, strings.Repeat("v", 16<<10))
+	var last Pos
+	for n := 0; n < size; n += len(batch) {
+		_, pos, err := s.Submit(Append(all[n/len(batch)%len(all)], batch))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if last = pos; s.Memory() > 64<<20 && n%(8<<20) < len(batch) {
+			if err := s.Wait(b.Context(), pos); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := s.Wait(b.Context(), last); err != nil {
+		b.Fatal(err)
 	}
 }

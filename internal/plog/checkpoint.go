@@ -98,7 +98,7 @@ func (s *Store) carryOut(plans []*plan, cut Pos, clean bool) error {
 	if err := s.Wait(context.Background(), newest); err != nil {
 		return err
 	}
-	sync := s.newSyncSet()
+	sync := s.newSyncSet(len(plans))
 	defer sync.done()
 	for _, p := range plans {
 		if err := s.writeTail(p, sync); err != nil {
@@ -214,6 +214,7 @@ func (s *Store) writeSegment(l *Log, seg, st *segment, batches []tailBatch, sync
 				at = t.at
 			}
 			run = append(run, t.frame.Data)
+			sync.bytes += int64(t.size)
 		}
 		ix.add(t)
 	}

@@ -100,7 +100,7 @@ func newSegmentCopy(s *Store, l *Log, segs []*segment) *segmentCopy {
 	seg.gen++
 	seg.firstTS = segs[0].firstTS
 	return &segmentCopy{
-		store: s, log: l, seg: seg, sync: s.newSyncSet(),
+		store: s, log: l, seg: seg, sync: s.newSyncSet(1),
 		index: newIndexWriter(l.Config().IndexInterval, seg),
 	}
 }

@@ -15,11 +15,13 @@ import (
 
 const testSalt = 42
 
+// testOptions are small bounds. Every other start syncs files together.
 func testOptions(fs vfs.FS, epoch int32) Options {
 	return Options{
 		FS: fs, Dir: "/data", Salt: testSalt, Epoch: epoch,
 		WALFileSize: 1 << 20, WALFiles: 4, DirectBytes: 32 << 10,
 		CheckpointBytes: 1 << 30, CheckpointEvery: time.Hour, DiskReserve: -1, OpenFiles: 4, RecoveryMemory: 16 << 10,
+		SyncTogether: 2 - 3*int(epoch%2),
 	}
 }
 

@@ -2,6 +2,7 @@ package plog
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/wal"
@@ -40,7 +41,7 @@ const batchMemory = 256
 
 func newReplay(s *Store, report *Report) *replay {
 	return &replay{
-		store: s, report: report, sync: s.newSyncSet(), from: map[*Log]int64{}, piece: min(1<<20, s.opt.RecoveryMemory/8),
+		store: s, report: report, sync: s.newSyncSet(math.MaxInt), from: map[*Log]int64{}, piece: min(1<<20, s.opt.RecoveryMemory/8),
 		doomed: map[ID]bool{}, starts: map[ID]int64{},
 	}
 }

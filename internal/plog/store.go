@@ -38,8 +38,12 @@ type Options struct {
 	// OpenFiles bounds the files kept open without use, and those that a checkpoint
 	// keeps open; 0 = 256.
 	OpenFiles int
+	// SyncTogether is from how many files on a checkpoint syncs the whole file system
+	// at once instead of each file, where that can be relied on; 0 = 16, negative =
+	// never.
+	SyncTogether int
 	// RecoveryMemory is about how much of the write-ahead log a start after a crash
-	// keeps in memory at a time; 0 = 32 MiB.
+	// keeps in memory at a time; 0 = 64 MiB.
 	RecoveryMemory int
 	// GiveUp is what a start does with a write-ahead log that is damaged below what
 	// was durable where nobody can tell which logs were hurt: "" refuses the start,
@@ -81,8 +85,11 @@ func (o *Options) defaults() {
 	if o.OpenFiles == 0 {
 		o.OpenFiles = 256
 	}
+	if o.SyncTogether == 0 {
+		o.SyncTogether = 16
+	}
 	if o.RecoveryMemory == 0 {
-		o.RecoveryMemory = 32 << 20
+		o.RecoveryMemory = 64 << 20
 	}
 	if o.Now == nil {
 		o.Now = sched.Now

@@ -1,8 +1,11 @@
 package plog
 
 import (
+	"errors"
 	"maps"
 	"slices"
+
+	"github.com/leatdev/leat/internal/vfs"
 )
 
 // syncSet gathers the files that a checkpoint has written. It keeps no more of them
@@ -14,12 +17,30 @@ type syncSet struct {
 	files map[string]*openFile // of the names; nil when closed again
 	held  []*openFile          // those that are open, the oldest first
 	dirs  map[string]bool      // whose names have changed
+	bytes int64                // of batches written
 	made  []madeSegment
+	// volume is the file system they are on; nil when each is synced for itself.
+	volume vfs.Volume
 }
 
-func (s *Store) newSyncSet() *syncSet {
-	return &syncSet{store: s, files: map[string]*openFile{}, dirs: map[string]bool{}}
+// newSyncSet makes a set for about so many files. When they are many, and the file
+// system can be believed about it, all of them are made durable by one sync of the
+// whole: a sync of a file takes the time of a disk access, however little it wrote.
+func (s *Store) newSyncSet(files int) *syncSet {
+	d := &syncSet{store: s, files: map[string]*openFile{}, dirs: map[string]bool{}}
+	if s.opt.SyncTogether > 0 && files >= s.opt.SyncTogether && !s.opt.Relaxed {
+		// Its failures are those that come after this.
+		v, err := s.opt.FS.OpenVolume(s.opt.Dir)
+		if err == nil {
+			d.volume = v
+		}
+	}
+	return d
 }
+
+// foreignBytes is how much others may have to write for a sync of the whole file
+// system to be worth while: it waits for them.
+const foreignBytes = 512 << 20
 
 // add takes over a file that is about to be written, and its use. The file stays
 // open until as many others were added as the set may hold.
@@ -42,23 +63,36 @@ func (d *syncSet) add(f *openFile) {
 // minOpen is how many files a log needs at a time: a segment and its indexes.
 const minOpen = 3
 
-// sync makes all of it durable: first what the files hold, then their names.
+// sync makes all of it durable: what the files hold, and their names.
 func (d *syncSet) sync() error {
 	if !d.store.opt.Relaxed {
-		for _, name := range d.names {
-			if err := d.syncFile(name); err != nil {
-				return err
-			}
-		}
-		for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
-			if err := d.store.opt.FS.SyncDir(dir); err != nil {
-				return err
-			}
+		if err := d.syncDisk(); err != nil {
+			return err
 		}
 	}
 	// Before done lets go of the files: from here on nobody may make them anew.
 	for _, m := range d.made {
 		m.durable()
+	}
+	return nil
+}
+
+func (d *syncSet) syncDisk() error {
+	if d.volume != nil && len(d.names) >= d.store.opt.SyncTogether {
+		err := d.volume.Sync(d.bytes + foreignBytes)
+		if !errors.Is(err, vfs.ErrBusy) {
+			return err
+		}
+	}
+	for _, name := range d.names {
+		if err := d.syncFile(name); err != nil {
+			return err
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
+		if err := d.store.opt.FS.SyncDir(dir); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -76,6 +110,12 @@ func (d *syncSet) syncFile(name string) error {
 }
 
 func (d *syncSet) done() {
+	if d.volume != nil {
+		if err := d.volume.Close(); err != nil {
+			d.store.opt.Logger.Warn("cannot close the data directory", "err", err)
+		}
+		d.volume = nil
+	}
 	for _, f := range d.held {
 		d.store.files.done(f)
 	}
