@@ -100,7 +100,7 @@ func (sc scenario) run(t *testing.T) {
 	}
 	stop()
 	for _, p := range g.producers {
-		p.Finish(t)
+		p.Finish(t, g.a)
 	}
 	<-g.trim.done
 	<-g.churn.done

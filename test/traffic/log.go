@@ -88,11 +88,12 @@ func offsets(t testing.TB, topic string, list func(context.Context, ...string) (
 	return at
 }
 
-// Read reads a topic, at which nobody is at work, from its beginning to its end.
-// Records that nobody can have sent fail the test.
+// Read reads a topic from its beginning to its end. Records that nobody can have
+// sent fail the test.
 func Read(t testing.TB, addr, topic string) *Log {
 	t.Helper()
 	a := Admin(t, addr)
+	defer a.Close()
 	log := &Log{Topic: topic, Starts: Starts(t, a, topic), at: map[Place]ID{}}
 	want := 0
 	for p, end := range Ends(t, a, topic) {
@@ -132,7 +133,9 @@ func (l *Log) CheckOnly(t testing.TB, producers ...*Producer) {
 	t.Helper()
 	sent := map[string]int{}
 	for _, p := range producers {
+		p.mu.Lock()
 		sent[p.Name] = p.sent
+		p.mu.Unlock()
 	}
 	for _, r := range l.Records {
 		if r.ID.N >= sent[r.ID.Producer] {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -151,8 +152,10 @@ func (p *Producer) Err() error {
 	return p.err
 }
 
-// Finish waits, after the end of Run's ctx, until all that was sent is acknowledged.
-func (p *Producer) Finish(t testing.TB) {
+// Finish waits, after the end of Run's ctx, until all that was sent is
+// acknowledged, and until all of that can be read: with acks=1 that is a moment
+// later. What cannot be read then is for Check to tell.
+func (p *Producer) Finish(t testing.TB, a *kadm.Client) {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -161,6 +164,23 @@ func (p *Producer) Finish(t testing.TB) {
 	}
 	if err := p.Err(); err != nil {
 		t.Fatal(err)
+	}
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ends, behind := Ends(t, a, p.Topic), false
+		for partition, end := range p.ends {
+			behind = behind || ends[partition] < end
+		}
+		if !behind {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Disk struct {
 	cache   map[int64][]byte // by number of the sector: written and not flushed
 	off     bool
 	failing bool
+	left    int           // sectors until the cut that was ordered; meaningful while ordered is set
+	ordered chan struct{} // closed by that cut
 
 	flushes int
 	written int64 // sectors, ever
@@ -94,6 +96,13 @@ func (d *Disk) WriteAt(b []byte, off int64) (int, error) {
 		return 0, err
 	}
 	for n := 0; n < len(b); {
+		if d.ordered != nil {
+			if d.left == 0 {
+				d.cut()
+				return n, ErrPower
+			}
+			d.left--
+		}
 		at, in := (off+int64(n))/Sector, (off+int64(n))%Sector
 		s := d.cache[at]
 		if s == nil {
@@ -146,7 +155,27 @@ func (d *Disk) keep(sectors []int64) error {
 func (d *Disk) Cut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.cut()
+}
+
+// CutAfter is a Cut in the middle of a write: after so many more sectors. The
+// channel is closed when it has come to that, or to an earlier Cut.
+func (d *Disk) CutAfter(sectors int) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ordered == nil {
+		d.ordered = make(chan struct{})
+	}
+	d.left = sectors
+	return d.ordered
+}
+
+func (d *Disk) cut() {
 	d.off = true
+	if d.ordered != nil {
+		close(d.ordered)
+		d.ordered = nil
+	}
 }
 
 // Lost says what a power cut has cost.

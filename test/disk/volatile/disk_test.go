@@ -90,6 +90,23 @@ func TestACutTakesWhatWasNotFlushed(t *testing.T) {
 	}
 }
 
+func TestACutInTheMiddleOfAWrite(t *testing.T) {
+	d := open(t, 8)
+	cut := d.CutAfter(2)
+	n, err := d.WriteAt(bytes.Repeat([]byte("x"), 4*Sector), 0)
+	if n != 2*Sector || err != ErrPower {
+		t.Fatal(n, err)
+	}
+	<-cut
+	lost, err := d.Power(rand.New(rand.NewPCG(1, 2)), 1)
+	if err != nil || lost != (Lost{Cached: 2, Kept: 2}) {
+		t.Fatal(lost, err)
+	}
+	if got := read(t, d, Sector, 2*Sector); got[Sector-1] != 'x' || got[Sector] != 0 {
+		t.Error("not two sectors of four")
+	}
+}
+
 func TestACutKeepsSomeSectors(t *testing.T) {
 	d := open(t, 1000)
 	write(t, d, 0, string(bytes.Repeat([]byte("x"), 1000*Sector)))
