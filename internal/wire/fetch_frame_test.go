@@ -94,4 +94,3 @@ func TestFetchFrameKnowsEveryField(t *testing.T) {
 		}
 	}
 }
-
