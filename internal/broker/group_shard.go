@@ -6,6 +6,7 @@ import (
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
 )
@@ -114,6 +115,9 @@ func (s *groupShard) carryOut(eff group.Effects) group.Effects {
 		eff.Replies = append(eff.Replies, more.Replies...)
 		eff.Notes = append(eff.Notes, more.Notes...)
 		if err == nil {
+			if mutant.On("early-commit") {
+				pos = 0
+			}
 			s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, w.ID, err) })
 		}
 	}

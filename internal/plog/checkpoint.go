@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -35,9 +36,7 @@ func (s *Store) checkpoint(clean bool) error {
 	}
 	// What is durable now will be in the plans; frames that come between here
 	// and a log's plan are in both, and recovery skips them by their offset.
-	s.queueing.Lock()
-	cut := s.wal.Durable()
-	s.queueing.Unlock()
+	cut := s.durableCut()
 	plans := s.plans()
 	if len(plans) == 0 && !clean && s.wal.Live() == 0 {
 		return nil
@@ -51,6 +50,17 @@ func (s *Store) checkpoint(clean bool) error {
 	s.wal.Free(cut)
 	s.check.tidy()
 	return nil
+}
+
+// durableCut returns a position up to which everything is durable and noted in the
+// logs.
+func (s *Store) durableCut() Pos {
+	if mutant.On("checkpoint-beside-queueing") {
+		return s.wal.Durable()
+	}
+	s.queueing.Lock()
+	defer s.queueing.Unlock()
+	return s.wal.Durable()
 }
 
 // plans takes the logs that have changed, each at one moment.

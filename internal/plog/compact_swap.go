@@ -3,6 +3,8 @@ package plog
 import (
 	"errors"
 	"slices"
+
+	"github.com/leatdev/leat/internal/mutant"
 )
 
 // swap puts the copy into the log in place of the segments it was made of, has
@@ -58,8 +60,10 @@ func (s *Store) dropReplacedLocked() error {
 	if len(s.compact.replaced) == 0 {
 		return nil
 	}
-	if err := s.Checkpoint(); err != nil {
-		return err
+	if !mutant.On("unlink-before-checkpoint") {
+		if err := s.Checkpoint(); err != nil {
+			return err
+		}
 	}
 	var errs []error
 	var left []replacedSegment

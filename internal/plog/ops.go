@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/wal"
 )
 
@@ -180,7 +181,9 @@ func (u *unit) prepare(op *Op, r *Result) (*wal.Frame, error) {
 		}
 		if dup != nil {
 			*r = Result{Log: l, Base: dup.base, Last: dup.last, AppendTime: l.appendTimeOf(dup), Duplicate: true}
-			u.wait = max(u.wait, dup.pos)
+			if !mutant.On("early-duplicate") {
+				u.wait = max(u.wait, dup.pos)
+			}
 			return nil, nil
 		}
 		if err := u.append(&p, r); err != nil {
@@ -254,6 +257,14 @@ func (u *unit) commit(pos Pos) {
 		switch p.op.kind {
 		case wal.KindBatch:
 			l.appended(p.op.batch, p.frame, pos, u.now)
+			if mutant.On("early-highwatermark") {
+				raise(&l.hw, p.end)
+			}
+		case wal.KindStart:
+			if mutant.On("early-unlink") {
+				raise(&l.start, p.start)
+				u.store.startMoved(l)
+			}
 		case wal.KindCreate:
 			l.mu.Lock() // from here on others can find it
 			u.store.addLog(l)
@@ -311,7 +322,7 @@ func (u *unit) undoPart(p *part) {
 
 // done runs on the flusher when the unit is durable: now it may be seen.
 func (u *unit) done(err error) {
-	if err != nil {
+	if err != nil && !mutant.On("highwatermark-after-failure") {
 		return // the high watermark stays where it is
 	}
 	for i := range u.parts {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -79,17 +80,26 @@ func (d *syncSet) sync() error {
 
 func (d *syncSet) syncDisk() error {
 	if d.volume != nil && len(d.names) >= d.store.opt.SyncTogether {
+		if mutant.On("volume-sync") {
+			return nil
+		}
 		err := d.volume.Sync(d.bytes + foreignBytes)
 		if !errors.Is(err, vfs.ErrBusy) {
 			return err
 		}
 	}
 	for _, name := range d.names {
+		if mutant.On("segment-sync") {
+			break
+		}
 		if err := d.syncFile(name); err != nil {
 			return err
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
+		if mutant.On("directory-sync") {
+			break
+		}
 		if err := d.store.opt.FS.SyncDir(dir); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
@@ -95,7 +96,7 @@ func (w *WAL) flush(groups []*group) error {
 	synced := map[Syncer]bool{}
 	for _, g := range groups {
 		for _, s := range g.before {
-			if !synced[s] && !w.opt.Relaxed {
+			if !synced[s] && !w.opt.Relaxed && !mutant.On("direct-sync") {
 				synced[s] = true
 				if err := s.Sync(); err != nil {
 					return err
@@ -135,6 +136,9 @@ func (w *WAL) flush(groups []*group) error {
 		return nil
 	}
 	for _, f := range dirty {
+		if mutant.On("wal-sync") {
+			break
+		}
 		if err := f.Sync(); err != nil {
 			return err
 		}
