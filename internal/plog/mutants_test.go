@@ -1,6 +1,7 @@
 package plog
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -21,6 +22,8 @@ var mutants = map[string]struct {
 	// done with the next write only.
 	dropSync, lateSync string
 	noSyncDir          bool
+	// noSyncAll: the sync of the whole file system does nothing.
+	noSyncAll bool
 	// early: the high watermark does not wait for the flush.
 	early bool
 }{
@@ -29,6 +32,7 @@ var mutants = map[string]struct {
 	"segment-sync":        {dropSync: "*.log"},
 	"checkpoint-sync":     {dropSync: "checkpoint.tmp"},
 	"directory-sync":      {noSyncDir: true},
+	"volume-sync":         {noSyncAll: true},
 	"early-highwatermark": {early: true},
 }
 
@@ -59,7 +63,7 @@ func crashDisk(fs vfs.FS) vfs.FS {
 		return fs
 	}
 	m := mutants[*crashMutant]
-	return mutantFS{FS: fs, dropSync: m.dropSync, lateSync: m.lateSync, noSyncDir: m.noSyncDir}
+	return mutantFS{FS: fs, dropSync: m.dropSync, lateSync: m.lateSync, noSyncDir: m.noSyncDir, noSyncAll: m.noSyncAll}
 }
 
 // crashSubmitted is called after each Submit of TestCrash.
@@ -76,6 +80,7 @@ type mutantFS struct {
 	vfs.FS
 	dropSync, lateSync string
 	noSyncDir          bool
+	noSyncAll          bool
 }
 
 func (m mutantFS) Create(name string) (vfs.File, error) { return m.file(name, m.FS.Create) }
@@ -100,6 +105,20 @@ func (m mutantFS) SyncDir(name string) error {
 	}
 	return m.FS.SyncDir(name)
 }
+
+// OpenVolume is of a file system whose Sync does nothing. The other mistakes are
+// made file by file, and must not be put right by a sync of all.
+func (m mutantFS) OpenVolume(name string) (vfs.Volume, error) {
+	if !m.noSyncAll {
+		return nil, errors.ErrUnsupported
+	}
+	v, err := m.FS.OpenVolume(name)
+	return lazyVolume{v}, err
+}
+
+type lazyVolume struct{ vfs.Volume }
+
+func (lazyVolume) Sync(int64) error { return nil }
 
 // mutantFile does not sync, or syncs late.
 type mutantFile struct {

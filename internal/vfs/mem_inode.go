@@ -232,15 +232,22 @@ func (f *inode) allocate(size int64) error {
 	return nil
 }
 
-// sync makes the disk hold what programs read. It fails once after a sync of the
-// whole volume has lost pages of the file.
-func (f *inode) sync() error {
+// tellLoss answers an error once after a sync of the whole volume has lost pages
+// of the file.
+func (f *inode) tellLoss() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lost {
-		f.lost = false
-		return syscall.EIO
+	if !f.lost {
+		return nil
 	}
+	f.lost = false
+	return syscall.EIO
+}
+
+// sync makes the disk hold what programs read.
+func (f *inode) sync() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for idx := range f.dirty {
 		pg := f.pages[idx]
 		if idx*pageSize >= f.size { // what Truncate left
@@ -252,7 +259,6 @@ func (f *inode) sync() error {
 	}
 	clear(f.dirty)
 	f.diskSize, f.sizes = f.size, nil
-	return nil
 }
 
 // failSync is a sync that the disk refused, as Linux goes on after it: the
