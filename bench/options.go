@@ -60,7 +60,7 @@ func parse(args []string) (options, error) {
 }
 
 // smokePeers are one of each kind.
-var smokePeers = []string{"leat", "kfake", "kfake-disk", "kafka"}
+var smokePeers = []string{"leat", "kfake", "kfake-disk", "kafka", "nats"}
 
 func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })

@@ -25,6 +25,8 @@ var finders = []struct {
 	{[]string{"leat", "leat-relaxed"}, findLeat},
 	{[]string{"kfake", "kfake-disk", "kfake-sync"}, findKfake},
 	{[]string{"kafka", "kafka-fsync"}, findKafka},
+	{[]string{"nats", "nats-sync"}, findNATS},
+	{[]string{"rabbitmq"}, findRabbit},
 }
 
 // Names are the names of all peers, in the order of the report.

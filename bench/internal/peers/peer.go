@@ -42,6 +42,9 @@ type Peer struct {
 	command func(dir string, port int) *exec.Cmd
 	// ready asks once whether a broker at addr takes requests.
 	ready func(ctx context.Context, addr string) error
+	// inner is the name of the child process that is the broker, where command
+	// starts a script that waits for it.
+	inner string
 }
 
 // Running is a started peer.
@@ -93,6 +96,9 @@ func (r *Running) Again(ctx context.Context) error {
 		err := r.ready(ctx, r.Addr)
 		if err == nil {
 			r.Ready = time.Since(r.Began)
+			if r.inner != "" {
+				return r.Adopt(r.inner)
+			}
 			return nil
 		}
 		select {

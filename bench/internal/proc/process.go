@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,6 +24,7 @@ type Process struct {
 	ended  chan struct{} // closed when it has ended
 	err    error         // how, read after ended
 	paused bool
+	pid    int
 }
 
 // Start starts the command with its output in the file log, which it appends to.
@@ -54,11 +57,39 @@ func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
+	p.pid = cmd.Process.Pid
 	return p, nil
 }
 
-// Pid is the process id.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
+// Pid is the process id of the broker.
+func (p *Process) Pid() int { return p.pid }
+
+// Adopt takes a descendant of that name for the broker: what was started is a
+// script that waits for it.
+func (p *Process) Adopt(name string) error {
+	for parents := []int{p.cmd.Process.Pid}; len(parents) > 0; parents = parents[1:] {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", parents[0]))
+		if err != nil {
+			return err
+		}
+		for _, f := range strings.Fields(string(children)) {
+			child, err := strconv.Atoi(f)
+			if err != nil {
+				return err
+			}
+			comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child))
+			if err != nil {
+				return err
+			}
+			if strings.TrimSpace(string(comm)) == name {
+				p.pid = child
+				return nil
+			}
+			parents = append(parents, child)
+		}
+	}
+	return fmt.Errorf("process %d has no descendant %q", p.cmd.Process.Pid, name)
+}
 
 // Ended is closed when the process has ended, by itself or not.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
@@ -69,7 +100,7 @@ func (p *Process) Err() error { return p.err }
 // Pause stops the process where it is (SIGSTOP), so that it uses no CPU.
 func (p *Process) Pause() error {
 	p.paused = true
-	return p.cmd.Process.Signal(syscall.SIGSTOP)
+	return syscall.Kill(p.pid, syscall.SIGSTOP)
 }
 
 // Resume lets a paused process go on.
@@ -78,12 +109,17 @@ func (p *Process) Resume() error {
 		return nil
 	}
 	p.paused = false
-	return p.cmd.Process.Signal(syscall.SIGCONT)
+	return syscall.Kill(p.pid, syscall.SIGCONT)
 }
 
 // Stop ends the process, kindly first. Stopping an ended one is no error.
 func (p *Process) Stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-p.ended:
+		return nil
+	default:
+	}
+	_ = syscall.Kill(p.pid, syscall.SIGTERM) // it may be ending by itself
 	_ = p.Resume()
 	select {
 	case <-p.ended:
@@ -96,7 +132,12 @@ func (p *Process) Stop() error {
 
 // Kill ends the process at once (SIGKILL) and waits for its end.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may be ending by itself
 	<-p.ended
 }
 

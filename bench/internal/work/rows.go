@@ -2,6 +2,7 @@ package work
 
 // kafkaWire are the peers that speak Kafka's protocol.
 var (
+	everyone  = append(append([]string(nil), kafkaWire...), "nats", "nats-sync", "rabbitmq")
 	kafkaWire = []string{"leat", "leat-relaxed", "kfake", "kfake-disk", "kfake-sync", "kafka", "kafka-fsync"}
 	batchers  = []string{"leat", "kfake", "kafka", "kafka-fsync"}
 	leat      = []string{"leat"}
@@ -18,10 +19,10 @@ func Rows() (rows []Row, remove func() error) {
 	big := newBigLogs()
 	kib, small, e2e := newConsumeRow(1024), newConsumeRow(100), newEndToEnd()
 	return []Row{
-		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: kafkaWire, Measure: syncRow(1), Bare: bareSync},
-		{Name: "sync64p64", About: "the same, on 64 partitions", Peers: kafkaWire, Measure: syncRow(syncProducers)},
+		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: everyone, Measure: syncRow(1), Bare: bareSync},
+		{Name: "sync64p64", About: "the same, on 64 partitions", Peers: everyone, Measure: syncRow(syncProducers)},
 		{Name: "sync1000", About: "the same, on 1,000 partitions created beforehand: the first record of each, then 10 s more", Peers: []string{"leat", "kfake", "kafka"}, Measure: manyRow},
-		{Name: "one", About: "one producer of 1 KiB that waits for each ack", Peers: kafkaWire, Measure: oneRow, Bare: bareOne},
+		{Name: "one", About: "one producer of 1 KiB that waits for each ack", Peers: everyone, Measure: oneRow, Bare: bareOne},
 		{Name: "batch100", About: "batched produce, records of 100 B, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(100), Bare: bareBatch},
 		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024), Bare: bareBatch},
 		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown, Bare: bareConsume},

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/leatdev/leat/bench/internal/peers"
@@ -216,7 +216,7 @@ func diskUse(dir, folder string) (float64, error) {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
-		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, ".index") {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		info, err := d.Info()
@@ -224,7 +224,7 @@ func diskUse(dir, folder string) (float64, error) {
 			return nil
 		}
 		if err == nil {
-			bytes += info.Size()
+			bytes += info.Sys().(*syscall.Stat_t).Blocks * 512 // Kafka's indexes are larger than what they take
 		}
 		return err
 	})

@@ -26,6 +26,10 @@ const (
 // syncRow is 64 producers that wait for each ack before they send the next record.
 func syncRow(partitions int) func(context.Context, *Env, *peers.Running) ([]Result, error) {
 	return func(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
+		if r.Protocol != peers.Kafka {
+			res, err := syncOther(ctx, e, r, partitions, syncProducers)
+			return []Result{res}, err
+		}
 		byFranz, err := withTopic(ctx, e, r, partitions, nil, func(topic string) (Result, int64, error) {
 			return syncFranz(ctx, e, r, topic, partitions, syncProducers)
 		})
@@ -42,10 +46,22 @@ func syncRow(partitions int) func(context.Context, *Env, *peers.Running) ([]Resu
 
 // oneRow is one producer alone.
 func oneRow(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
+	if r.Protocol != peers.Kafka {
+		res, err := syncOther(ctx, e, r, 1, 1)
+		return []Result{res}, err
+	}
 	byRaw, err := withTopic(ctx, e, r, 1, nil, func(topic string) (Result, int64, error) {
 		return syncRaw(ctx, e, r, topic, 1, 1)
 	})
 	return []Result{byRaw}, err
+}
+
+// syncOther is the sync producers with the client of another protocol.
+func syncOther(ctx context.Context, e *Env, r *peers.Running, partitions, producers int) (Result, error) {
+	if r.Protocol == peers.NATS {
+		return syncNATS(ctx, e, r, partitions, producers)
+	}
+	return syncAMQP(ctx, e, r, partitions, producers)
 }
 
 // withTopic runs do on a new topic and compares the acks that it counted with the
