@@ -21,6 +21,7 @@ const (
 // brokerOptions are what starts a broker: flags, and under them a file.
 type brokerOptions struct {
 	data, listen, advertise, http, durability string
+	backupDir                                 string
 	config                                    string
 	set                                       []string
 	// configs are the broker's, those of the file and over them those of -c.
@@ -32,6 +33,7 @@ func (o *brokerOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", defaultListen, "host:port for Kafka clients; port 0 takes a free one")
 	f.StringVar(&o.advertise, "advertise", "", "host:port that clients are told, if it is not where it listens")
 	f.StringVar(&o.http, "http", "", "host:port for /metrics, /healthz and /readyz; default none")
+	f.StringVar(&o.backupDir, "backup-dir", "", "directory below which POST /v1/backups (leat backup --server) may make backups; default nowhere")
 	f.StringVar(&o.durability, "durability", "fsync", "fsync: an ack of acks=all is on disk; relaxed: never fsync (tests)")
 	f.StringVar(&o.config, "config", "", "YAML file with the same settings")
 	f.StringArrayVarP(&o.set, "set", "c", nil, "a broker config as NAME=VALUE, with Kafka's names; may be repeated")
@@ -39,6 +41,7 @@ func (o *brokerOptions) addFlags(f *pflag.FlagSet) {
 	cli.FromEnv(f, "listen", "LEAT_LISTEN")
 	cli.FromEnv(f, "advertise", "LEAT_ADVERTISE")
 	cli.FromEnv(f, "http", "LEAT_HTTP")
+	cli.FromEnv(f, "backup-dir", "LEAT_BACKUP_DIR")
 	cli.FromEnv(f, "durability", "LEAT_DURABILITY")
 	cli.FromEnv(f, "config", "LEAT_CONFIG")
 }
@@ -49,6 +52,7 @@ type brokerFile struct {
 	Listen     *string           `yaml:"listen"`
 	Advertise  *string           `yaml:"advertise"`
 	HTTP       *string           `yaml:"http"`
+	BackupDir  *string           `yaml:"backup_dir"`
 	Durability *string           `yaml:"durability"`
 	Configs    map[string]string `yaml:"configs"`
 }
@@ -64,7 +68,7 @@ func (o *brokerOptions) complete(f *pflag.FlagSet) error {
 		}
 		for name, to := range map[string]struct{ from, to *string }{
 			"data": {file.Data, &o.data}, "listen": {file.Listen, &o.listen}, "advertise": {file.Advertise, &o.advertise},
-			"http": {file.HTTP, &o.http}, "durability": {file.Durability, &o.durability},
+			"http": {file.HTTP, &o.http}, "backup-dir": {file.BackupDir, &o.backupDir}, "durability": {file.Durability, &o.durability},
 		} {
 			if to.from != nil && !f.Changed(name) {
 				*to.to = *to.from
@@ -106,7 +110,7 @@ func readBrokerFile(path string) (brokerFile, error) {
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		// yaml's words name Go's types; users do not know them.
-		text := strings.ReplaceAll(err.Error(), " not found in type main.brokerFile", " is not a setting (data, listen, advertise, http, durability, configs)")
+		text := strings.ReplaceAll(err.Error(), " not found in type main.brokerFile", " is not a setting (data, listen, advertise, http, backup_dir, durability, configs)")
 		return file, fmt.Errorf("%s: %s", path, strings.TrimPrefix(text, "yaml: "))
 	}
 	return file, nil

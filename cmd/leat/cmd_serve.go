@@ -15,7 +15,7 @@ func (a *app) serveCommand() *cobra.Command {
 it is stopped; SIGINT or SIGTERM drains, a second one ends it at once.
 
 Configs have Kafka's own names. The order is flag, environment, file, default; the file is
-YAML with the keys data, listen, advertise, http, durability and configs:
+YAML with the keys data, listen, advertise, http, backup_dir, durability and configs:
 
   data: /var/lib/leat
   listen: 127.0.0.1:9092

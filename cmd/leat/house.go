@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,7 +75,7 @@ func (h *house) httpPart() life.Part {
 				return err
 			}
 			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL))
-			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Log: h.log})
+			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Backup: h.backup(), Log: h.log})
 			if err != nil {
 				client.Close()
 				return err
@@ -86,6 +87,21 @@ func (h *house) httpPart() life.Part {
 			defer client.Close()
 			return h.gateway.Close(hard)
 		},
+	}
+}
+
+// backup makes backups of the broker in this process; nil where none are asked for.
+func (h *house) backup() gateway.BackupFunc {
+	if h.server == nil || h.o.backupDir == "" {
+		return nil
+	}
+	return func(ctx context.Context, name string) (gateway.Backup, error) {
+		to := filepath.ToSlash(filepath.Join(h.o.backupDir, name))
+		m, err := h.server.Backup(ctx, to)
+		if err != nil {
+			return gateway.Backup{}, err
+		}
+		return gateway.NewBackup(to, m), nil
 	}
 }
 

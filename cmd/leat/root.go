@@ -61,6 +61,7 @@ Exit codes: 0 done, 1 failed (the command, or any one of its items), 2 called wr
 
 	root.AddGroup(
 		&cobra.Group{ID: "server", Title: "Servers:"},
+		&cobra.Group{ID: "disk", Title: "Data directories:"},
 		&cobra.Group{ID: "pipeline", Title: "Pipelines:"},
 		&cobra.Group{ID: "data", Title: "Topics, records and groups (of any Kafka-protocol cluster):"})
 	root.AddCommand(a.commands()...)
@@ -76,6 +77,9 @@ func (a *app) commands() []*cobra.Command {
 		a.demoModel(),
 		a.devCommand(),
 		a.serveCommand(),
+		a.doctorCommand(),
+		a.backupCommand(),
+		a.restoreCommand(),
 		a.runCommand(),
 		a.explainCommand(),
 		a.checkCommand(),

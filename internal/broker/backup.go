@@ -113,7 +113,7 @@ func makeBackup(ctx context.Context, fsys vfs.FS, store *plog.Store, to string, 
 
 func absent(fsys vfs.FS, name string) error {
 	if _, err := fsys.Stat(name); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s is there already: a backup is made as a new directory; choose another name", name))
+		return errors.Join(err, fmt.Errorf("%s: %w: a backup is made as a new directory; choose another name", name, fs.ErrExist))
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type Config struct {
 	// Checks are the conditions of /readyz; none means ready as soon as the door
 	// is open.
 	Checks []Check
+	// Backup makes backups for POST /v1/backups; nil: they are refused.
+	Backup BackupFunc
 	// Log takes errors of the server itself. Required.
 	Log *slog.Logger
 }

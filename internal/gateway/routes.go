@@ -18,6 +18,7 @@ func (g *Gateway) routes() []route {
 		{"GET /metrics", "metrics in Prometheus' text format", g.metrics()},
 		{"GET /healthz", "200 while the process serves", g.healthz},
 		{"GET /readyz", "200 when every check passes, else 503, with the checks as JSON", g.readyz},
+		{"POST /v1/backups", "make a backup: {\"to\": \"NAME\"}", g.backups},
 	}
 }
 
@@ -32,7 +33,7 @@ func (g *Gateway) handler() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		for _, r := range table {
-			fmt.Fprintf(w, "%-14s %s\n", r.pattern, r.about)
+			fmt.Fprintf(w, "%-17s %s\n", r.pattern, r.about)
 		}
 	})
 	return mux

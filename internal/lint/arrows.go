@@ -24,6 +24,8 @@ var (
 	tools = []string{"worker", "pipeline", "internal/models", "internal/deadletter"}
 	// doors let the outside in.
 	doors = []string{"internal/wire", "internal/gateway", "internal/console", "cmd"}
+	// care is for data directories that no server runs on.
+	care = []string{"internal/doctor"}
 	// assembler knows everybody.
 	assembler = []string{"internal/server"}
 	// program is what runs or shows the whole: nothing of the house imports it.
@@ -61,6 +63,10 @@ var arrows = []arrow{
 		from: words, to: nil},
 	{why: "the ground knows words alone",
 		from: ground, to: nil, may: words},
+	{why: "care looks at the disk through the broker and below: it serves nobody and asks no client",
+		from: care, to: concat(coordinators, features, tools, doors, assembler)},
+	{why: "care is for programs: no server has a part in it",
+		to: care, except: program},
 	{why: "server is the only assembler; it is started by programs",
 		to: assembler, except: program},
 	{why: "nothing of the house imports a program or an example",

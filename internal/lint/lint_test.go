@@ -115,7 +115,7 @@ func TestEveryRoomHasAFloor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	floors := concat(words, ground, disk, coordinators, broker, features, tools, doors, assembler, program,
+	floors := concat(words, ground, disk, coordinators, broker, care, features, tools, doors, assembler, program,
 		[]string{"internal/cli", "internal/load"}) // tools of the program
 	for _, f := range tr.files {
 		if !f.nested && f.room() != "." && !in(f.room(), floors) {

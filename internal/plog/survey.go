@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/leatdev/leat/internal/kafka"
 )
@@ -149,6 +150,8 @@ func (s *survey) batchAt(at int64) (kafka.Batch, error) {
 		return nil, fmt.Errorf("%w: length says %d bytes, %d are left", errNotHere, n, s.size-at)
 	case b.BaseOffset() < s.out.Next || b.LastOffsetDelta() < 0 || s.exact && !s.behindBad && b.BaseOffset() != s.out.Next:
 		return nil, fmt.Errorf("%w: offsets %d to %d, though %d is next", errNotHere, b.BaseOffset(), b.LastOffset(), s.out.Next)
+	case b.LastOffset()-s.base > math.MaxInt32:
+		return nil, fmt.Errorf("%w: offsets %d to %d are further from the segment's base than an index can say", errNotHere, b.BaseOffset(), b.LastOffset())
 	case !wroteBy(s.epochs, b.BaseOffset(), b.LeaderEpoch()):
 		return nil, fmt.Errorf("%w: leader epoch %d, which did not write at offset %d", errNotHere, b.LeaderEpoch(), b.BaseOffset())
 	case s.next >= 0 && b.NextOffset() > s.next:

@@ -163,6 +163,12 @@ func (s *Server) ClientOpts() []kgo.Opt {
 // Ready returns why the server does not take data; nil when it does.
 func (s *Server) Ready(context.Context) error { return s.broker.Store.Err() }
 
+// Backup makes a backup of the log, as it is at one moment, in a new directory. Clients
+// are served meanwhile.
+func (s *Server) Backup(ctx context.Context, to string) (*broker.Manifest, error) {
+	return s.broker.Backup(ctx, to)
+}
+
 // ClusterID returns the id kept in the data directory.
 func (s *Server) ClusterID() string { return s.broker.ClusterID }
 
