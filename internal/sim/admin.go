@@ -38,7 +38,9 @@ func (r *run) administer() {
 		case n < 4:
 			r.growTopic(t)
 		case n < 14:
-			r.deleteRecords(t.parts[sched.Draw(len(t.parts))])
+			if p := t.parts[sched.Draw(len(t.parts))]; !p.damaged {
+				r.deleteRecords(p)
+			}
 		case n < 20:
 			if err := r.b.Store.Checkpoint(); err != nil && !r.ill() {
 				r.fail("checkpoint: %v", err)
@@ -197,7 +199,7 @@ func (r *run) fillDisk() {
 	sched.Sleep(ctx, time.Duration(sched.Draw(5000))*time.Millisecond)
 	r.d.mem.SetSpace(1 << 40)
 	r.hist.note("the disk has room again")
-	if r.d.hit() || r.b.Store.Err() != nil {
+	if r.faulty() || r.b.Store.Err() != nil {
 		return
 	}
 	for range 100 {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
 )
 
@@ -24,13 +25,10 @@ func (r *run) check() error {
 		return fmt.Errorf("leader epoch %d after %d", b.Epoch, r.mem.epoch)
 	}
 	r.mem.epoch = b.Epoch
-	if len(b.Recovery.Fenced) > 0 || b.Recovery.Kept != "" {
-		if r.d.hit() {
-			return errDisk
-		}
-		return fmt.Errorf("a crash alone is taken for damage: %+v", *b.Recovery)
-	}
 	if err := r.checkTopics(); err != nil {
+		return err
+	}
+	if err := r.checkFenced(); err != nil {
 		return err
 	}
 	for _, t := range r.mem.topics {
@@ -39,12 +37,41 @@ func (r *run) check() error {
 		}
 		for _, p := range t.parts {
 			r.tuneLog(p)
+			if p.damaged {
+				continue
+			}
 			if err := r.checkPartition(p); err != nil {
 				return err
 			}
 		}
 	}
 	return r.checkCommits()
+}
+
+// checkFenced looks at what the start has found damaged: nothing, but what errors of
+// the disk have made look so, in this life or an earlier one.
+func (r *run) checkFenced() error {
+	fenced := maps.Clone(r.b.Recovery.Fenced)
+	for _, t := range r.mem.topics {
+		for _, p := range t.parts {
+			id := plog.ID{Topic: t.id, Partition: p.index}
+			_, is := fenced[id]
+			delete(fenced, id)
+			if is && r.faulty() {
+				p.damaged = true
+			}
+			if is != p.damaged && t.state == live {
+				return fmt.Errorf("%s is fenced: %v, and was: %v: a crash alone is taken for damage: %+v", p, is, p.damaged, *r.b.Recovery)
+			}
+		}
+	}
+	if len(fenced) > 0 && r.faulty() {
+		r.mem.groupsRuined = true
+	}
+	if (len(fenced) > 0) != r.mem.groupsRuined || r.b.Recovery.Kept != "" && !r.faulty() {
+		return fmt.Errorf("a crash alone is taken for damage: %+v", *r.b.Recovery)
+	}
+	return nil
 }
 
 // checkTopics compares the catalogue, and settles what was under way.
@@ -249,9 +276,9 @@ func (r *run) checkTime(p *partition, at *broker.Partition, ts int64) error {
 	}
 	got, err := at.Log.FirstAt(ts)
 	switch {
-	case err != nil && r.d.hit() && isFault(err):
+	case err != nil && r.faulty() && isFault(err):
 		return errDisk
-	case p.topic.kind == compacted && got.Offset > want, at.Log.Start() > p.start:
+	case p.topic.kind == compacted && (got.Offset > want || got.Offset < 0), at.Log.Start() > p.start:
 		return nil // it has been compacted or deleted since
 	}
 	if err != nil || got.Offset != want {

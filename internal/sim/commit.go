@@ -17,6 +17,9 @@ import (
 // commit is a client that commits offsets for two groups, and asks for them.
 func (r *run) commit() {
 	for range r.tune.work {
+		if r.mem.groupsRuined {
+			return
+		}
 		pause()
 		parts := r.mem.usable()
 		if len(parts) == 0 {
@@ -118,6 +121,9 @@ func (r *run) askCommitted(c *committed) error {
 
 // checkCommits asks for all offsets of the partitions that are there.
 func (r *run) checkCommits() error {
+	if r.mem.groupsRuined {
+		return nil
+	}
 	if r.b.Catalog.Snapshot().Topic("__consumer_offsets") == nil {
 		for _, c := range r.mem.groups {
 			if c.known >= 0 {
@@ -127,7 +133,7 @@ func (r *run) checkCommits() error {
 		return nil // to ask for them would make it
 	}
 	for _, c := range r.mem.groups {
-		if c.part.topic.state == live && int(c.part.index) < len(c.part.topic.parts) {
+		if c.part.topic.state == live {
 			if err := r.askCommitted(c); err != nil {
 				return err
 			}

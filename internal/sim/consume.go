@@ -13,6 +13,7 @@ import (
 
 	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
 )
 
@@ -85,7 +86,7 @@ func (r *run) read(at *broker.Partition, p *partition, offset int64, most int) (
 	if err := p.startSeen(start); err != nil {
 		return 0, err
 	}
-	data, err := at.Log.Read(offset, most, true)
+	data, err := r.fetch(at, offset, most)
 	hw := at.Log.HighWatermark()
 	r.hist.note("read %s from %d: %d bytes, %d to %d, %v", p, offset, len(data), start, hw, err)
 	switch {
@@ -94,12 +95,13 @@ func (r *run) read(at *broker.Partition, p *partition, offset int64, most int) (
 		return 0, errGone
 	case errors.Is(err, kerr.OffsetOutOfRange) && (offset < at.Log.Start() || offset > hw):
 		return 0, err
-	case r.d.hit() && isFault(err):
+	case r.faulty() && isFault(err):
 		return 0, errDisk
+	case p.topic.state != live:
+		return 0, errGone // its files go while it is read
+	case errors.Is(err, errHeld) && (at.Log.Start() > offset || p.topic.kind == compacted):
+		return offset, nil // deleted or compacted while the answer was on its way
 	default:
-		if p.topic.state != live {
-			return 0, errGone // its files go while it is read
-		}
 		return 0, fmt.Errorf("%s from %d: %w", p, offset, err)
 	}
 	if err := p.endSeen(hw); err != nil {
@@ -122,6 +124,45 @@ func (r *run) read(at *broker.Partition, p *partition, offset int64, most int) (
 		next = hw
 	}
 	return next, nil
+}
+
+// errHeld says that records could not be had any more when it was their turn.
+var errHeld = errors.New("records are gone before they were sent")
+
+// fetch finds records and reads them piece by piece, as a connection sends them:
+// at once, or when its client gets round to it.
+func (r *run) fetch(at *broker.Partition, offset int64, most int) ([]byte, error) {
+	if sched.Draw(2) == 0 {
+		return at.Log.Read(offset, most, true)
+	}
+	recs, err := at.Log.Fetch(offset, most, true)
+	if err != nil {
+		return nil, err
+	}
+	defer recs.Release()
+	var data []byte
+	var piece plog.Piece
+	defer piece.Done()
+	for len(data) < recs.Size() {
+		pause()
+		if err := recs.Piece(len(data), &piece); err != nil {
+			return nil, fmt.Errorf("%w: %w", errHeld, err)
+		}
+		if sched.Draw(2) == 0 {
+			pause()
+		}
+		for _, m := range piece.Mem {
+			data = append(data, m...)
+		}
+		if piece.File != nil {
+			b := make([]byte, min(piece.Len, recs.Size()-len(data)))
+			if _, err := piece.File.ReadAt(b, piece.At); err != nil {
+				return nil, fmt.Errorf("%w: %w", errHeld, err)
+			}
+			data = append(data, b...)
+		}
+	}
+	return data[:recs.Size()], nil
 }
 
 // startSeen checks a log start against those before.

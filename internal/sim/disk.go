@@ -35,7 +35,7 @@ func newDisk(mem *vfs.Mem, rng *rand.Rand) *disk {
 // before runs before each operation, on its task.
 func (d *disk) before(op vfs.Op, name string) {
 	var took time.Duration
-	if op&(vfs.OpSync|vfs.OpSyncDir) != 0 && sched.Draw(100) < d.slow {
+	if op&(vfs.OpSync|vfs.OpSyncDir|vfs.OpSyncAll) != 0 && sched.Draw(100) < d.slow {
 		took = time.Duration(50+sched.Draw(10_000)) * time.Microsecond
 	}
 	sched.Point(took)
@@ -50,7 +50,7 @@ func (d *disk) before(op vfs.Op, name string) {
 // fail has some operation fail, as the seed draws. It reports what.
 func (d *disk) fail(rng *rand.Rand) string {
 	r := vfs.Rule{Err: syscall.EIO, Times: 1, After: rng.IntN(1 << rng.IntN(9))}
-	switch rng.IntN(6) {
+	switch rng.IntN(7) {
 	case 0:
 		r.Op, r.Name = vfs.OpSync, "*.wal"
 	case 1:
@@ -62,6 +62,8 @@ func (d *disk) fail(rng *rand.Rand) string {
 	case 4:
 		r.Op, r.After = vfs.OpRead, rng.IntN(50)
 	case 5:
+		r.Op, r.After = vfs.OpSyncAll, rng.IntN(4)
+	case 6:
 		r.Op = []vfs.Op{vfs.OpCreate, vfs.OpRename, vfs.OpRemove, vfs.OpTruncate, vfs.OpAllocate, vfs.OpMkdir, vfs.OpOpen}[rng.IntN(7)]
 	}
 	if r.Op != vfs.OpRead && rng.IntN(4) == 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/leatdev/leat/internal/broker"
@@ -32,6 +33,7 @@ type run struct {
 	life *life
 	b    *broker.Broker
 	d    *disk
+	sick bool // the disk has failed, and the power has not gone since
 	stat Stats
 }
 
@@ -109,7 +111,8 @@ func (r *run) draw() {
 		},
 		Store: plog.Options{
 			WALFileSize: wal, WALFiles: 3 + g.IntN(4), DirectBytes: oneOf(g, 700, 4<<10, 128<<10), CheckpointBytes: oneOf[int64](g, 8<<10, 64<<10, 1<<30),
-			CheckpointEvery: oneOf(g, 5*time.Millisecond, 200*time.Millisecond, 30*time.Second), OpenFiles: oneOf(g, 1, 3, 256), DiskReserve: -1,
+			CheckpointEvery: oneOf(g, 5*time.Millisecond, 200*time.Millisecond, 30*time.Second), OpenFiles: oneOf(g, 1, 3, 256), DiskReserve: oneOf[int64](g, -1, 64<<10),
+			SyncTogether: oneOf(g, -1, 2, 16), RecoveryMemory: oneOf(g, 4<<10, 64<<10, 64<<20),
 			CompactMemory: oneOf[int64](g, 24*3, 1<<20),
 		},
 		Now: sched.Now,
@@ -150,7 +153,7 @@ func (r *run) live(n int, last bool) error {
 	r.stat.Lives++
 	err := sched.Run(sched.Options{Seed: g.Uint64(), Start: r.now, MaxSteps: 1_000_000}, func() { r.within(l) })
 	r.stat.Ops += r.d.changes
-	if r.d.hit() {
+	if r.faulty() {
 		r.stat.Faults++
 	}
 	r.b = nil
@@ -193,7 +196,8 @@ func (r *run) finish() {
 // after is what a life leaves in the clients' minds.
 func (r *run) after(l *life) {
 	r.fs.SetSpace(1 << 40)
-	keep := !l.end.power() && !r.d.hit()
+	keep := !l.end.power() && !r.faulty()
+	r.sick = r.faulty() && l.end == killed
 	if keep {
 		return
 	}
@@ -215,7 +219,11 @@ func (r *run) within(l *life) {
 	b, err := broker.Open(r.cfg)
 	if err != nil {
 		r.hist.note("-- open: %v", err)
-		if !r.d.hit() {
+		switch {
+		case r.mem.ruined:
+		case r.faulty() && strings.Contains(err.Error(), "damaged"):
+			r.mem.ruined = true // an error of the disk was taken for damage of the catalogue
+		case !r.faulty():
 			r.fail("the broker does not start after a crash: %v", err)
 		}
 		r.finish()
@@ -232,7 +240,7 @@ func (r *run) within(l *life) {
 	r.work()
 	if l.clean {
 		r.hist.note("-- close")
-		if err := b.Close(); err != nil && !r.d.hit() && !l.full {
+		if err := b.Close(); err != nil && !r.faulty() && !l.full {
 			r.fail("close: %v", err)
 		} else if err == nil {
 			if err := r.leftovers(); err != nil {
@@ -290,8 +298,12 @@ func (r *run) fail(format string, args ...any) {
 	sched.Fail(err)
 }
 
+// faulty reports whether the disk has failed as it was told to: in this life, or
+// before a kill -9, after which files may still tell of it.
+func (r *run) faulty() bool { return r.d.hit() || r.sick }
+
 // ill reports whether clients must put up with errors of the disk in this life.
-func (r *run) ill() bool { return r.d.hit() || r.life.full }
+func (r *run) ill() bool { return r.faulty() || r.life.full }
 
 // pause lets a client think for a while: mostly not at all.
 func pause() {

@@ -12,13 +12,15 @@ import (
 // memory is what the clients know over all lives: what they asked for, what they
 // were told and what they saw.
 type memory struct {
-	topics    []*topic
-	records   int // ids given out
-	byID      map[string]*record
-	pids      map[int64]bool
-	epoch     int32 // of the newest life
-	groups    []*committed
-	producers []*producer
+	topics  []*topic
+	records int // ids given out
+	byID    map[string]*record
+	pids    map[int64]bool
+	epoch   int32 // of the newest life
+	groups  []*committed
+	// ruined: an error of the disk has fenced the catalogue, or the groups' offsets.
+	ruined, groupsRuined bool
+	producers            []*producer
 }
 
 // level is what a client may rely on.
@@ -99,6 +101,8 @@ type partition struct {
 	start int64  // the largest log start told or seen
 	asked int64  // the largest offset that DeleteRecords was asked for
 	found *found // while a check reads it
+	// damaged: an error of the disk has fenced it; nobody knows more about it.
+	damaged bool
 }
 
 func (p *partition) String() string { return fmt.Sprintf("%s-%d", p.topic.name, p.index) }
@@ -130,8 +134,10 @@ func (m *memory) topic(name string) *topic {
 func (m *memory) usable() []*partition {
 	var out []*partition
 	for _, t := range m.topics {
-		if t.state == live {
-			out = append(out, t.parts...)
+		for _, p := range t.parts {
+			if t.state == live && !p.damaged {
+				out = append(out, p)
+			}
 		}
 	}
 	return out
