@@ -200,6 +200,10 @@ func (s *Store) Err() error { return s.wal.Err() }
 // Memory returns the bytes of log tails held in memory.
 func (s *Store) Memory() int64 { return s.wal.Memory() }
 
+// ReleaseIdle gives up memory that is only kept to be used again, when there is
+// nothing to do. It may be called at any time.
+func (s *Store) ReleaseIdle() { s.wal.ReleaseIdle() }
+
 func (s *Store) logsDir() string { return path.Join(s.opt.Dir, "logs") }
 
 func (s *Store) newLog(id ID, name string, cfg Config) *Log {

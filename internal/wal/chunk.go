@@ -61,3 +61,10 @@ func (p *chunkPool) put(c *chunk) {
 		p.free = append(p.free, c)
 	}
 }
+
+// drop gives the idle chunks to the garbage collector.
+func (p *chunkPool) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = nil
+}

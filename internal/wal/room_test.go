@@ -298,3 +298,28 @@ func TestFullDiskRefusesAndComesBackByItself(t *testing.T) {
 		t.Error("nothing is there")
 	}
 }
+
+// Memory that is kept for groups to come can be given up at any time: what is in use
+// stays.
+func TestReleaseIdle(t *testing.T) {
+	t.Parallel()
+	w := openWAL(t, vfs.NewMem())
+	f := batchFrame(1, 0, "kept")
+	durable(t, w, mustEnqueue(t, w, f))
+	w.ReleaseIdle()
+	durable(t, w, mustEnqueue(t, w, batchFrame(1, 1, "another")))
+	if got := describe(f); got != "1(1,0,kept)" {
+		t.Errorf("a batch in use became %s", got)
+	}
+	f.Release()
+	w.ReleaseIdle()
+	if n := w.Memory(); n != chunkSize {
+		t.Errorf("%d bytes are in use, want one chunk with the batch that is", n)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.pool.free); n != 0 {
+		t.Errorf("%d chunks are kept", n)
+	}
+}

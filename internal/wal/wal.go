@@ -348,6 +348,18 @@ func (w *WAL) Last() Pos {
 // Memory returns the bytes of the chunks in use.
 func (w *WAL) Memory() int64 { return w.pool.out.Load() }
 
+// ReleaseIdle gives up the memory that is kept for groups to come. It may be called
+// at any time.
+func (w *WAL) ReleaseIdle() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open == nil && w.cur != nil {
+		w.cur.release()
+		w.cur = nil
+	}
+	w.pool.drop()
+}
+
 // Live returns the bytes written and not freed.
 func (w *WAL) Live() int64 { return w.live.Load() }
 
