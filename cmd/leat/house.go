@@ -16,6 +16,7 @@ import (
 	"github.com/leatdev/leat/internal/obs"
 	"github.com/leatdev/leat/internal/obs/lag"
 	"github.com/leatdev/leat/internal/server"
+	"github.com/leatdev/leat/internal/trim"
 )
 
 const (
@@ -33,6 +34,7 @@ type house struct {
 	checks   []gateway.Check
 
 	server  *server.Server   // after brokerPart has started
+	trimmer *trim.Trimmer    // likewise
 	gateway *gateway.Gateway // after httpPart has started; nil without --http
 	reach   []kgo.Opt        // how a client reaches the cluster
 }
@@ -54,10 +56,14 @@ func (h *house) brokerPart() life.Part {
 				return err
 			}
 			h.server, h.reach = s, s.ClientOpts()
+			h.trimmer = trim.Start(s.ReleaseIdle)
 			h.checks = append(h.checks, gateway.Check{Name: "log", Ready: s.Ready})
 			return nil
 		},
-		Stop: func(hard context.Context) error { return h.server.Close(hard) },
+		Stop: func(hard context.Context) error {
+			h.trimmer.Stop()
+			return h.server.Close(hard)
+		},
 	}
 }
 
@@ -73,6 +79,9 @@ func (h *house) httpPart() life.Part {
 			var err error
 			if client, err = kgo.NewClient(append(h.reach, kgo.ClientID("leat-metrics"))...); err != nil {
 				return err
+			}
+			if h.server != nil {
+				h.registry.MustRegister(storageMetrics(h.server)...)
 			}
 			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL))
 			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Backup: h.backup(), Log: h.log})

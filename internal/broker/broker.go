@@ -133,6 +133,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if b.Store, b.Recovery, err = plog.Open(opt); err != nil {
 		return nil, err
 	}
+	b.sayFenced()
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
@@ -161,7 +162,7 @@ func (b *Broker) loadCatalog() error {
 	}
 	b.catalog.SetConfig(catalog.LogConfig())
 	if err := b.catalog.Fenced(); err != nil {
-		return fmt.Errorf("the catalogue of topics is damaged: %w", err)
+		return fmt.Errorf("the catalogue of topics is damaged: %w; see what can be done with `leat doctor %s`", err, b.dir)
 	}
 	if err := b.Catalog.Load(b.catalog.ReadAll); err != nil {
 		return err

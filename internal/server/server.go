@@ -163,6 +163,14 @@ func (s *Server) ClientOpts() []kgo.Opt {
 // Ready returns why the server does not take data; nil when it does.
 func (s *Server) Ready(context.Context) error { return s.broker.Store.Err() }
 
+// FencedPartitions returns how many partitions are neither read nor written because
+// they are damaged, until somebody decides about them.
+func (s *Server) FencedPartitions() int { return s.broker.FencedPartitions() }
+
+// DamagedRanges returns how many ranges of segments were found damaged since the
+// start: their offsets are refused, all others are served.
+func (s *Server) DamagedRanges() int { return len(s.broker.Store.Damage()) }
+
 // Backup makes a backup of the log, as it is at one moment, in a new directory. Clients
 // are served meanwhile.
 func (s *Server) Backup(ctx context.Context, to string) (*broker.Manifest, error) {

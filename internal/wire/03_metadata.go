@@ -20,6 +20,9 @@ import (
 //     auto.create.topics.enable and the request allow it. Names that are not
 //     valid answer INVALID_TOPIC_EXCEPTION, unknown ones
 //     UNKNOWN_TOPIC_OR_PARTITION, unknown ids UNKNOWN_TOPIC_ID.
+//   - A partition that is fenced for damage has no leader and an offline replica, as
+//     one of an offline log directory has in Kafka, and the error that says why,
+//     KAFKA_STORAGE_ERROR: clients ask again, and go on with the other partitions.
 //   - A topic asked for twice is answered once.
 //
 // Versions:
@@ -147,9 +150,15 @@ func (a *api) describeTopic(t *catalog.Topic) kmsg.MetadataResponseTopic {
 		p.Default()
 		p.Partition, p.Leader, p.LeaderEpoch = int32(i), a.node.id, a.broker.Epoch
 		p.Replicas, p.ISR, p.OfflineReplicas = self, self, []int32{}
+		if a.broker.Fenced(t.ID, p.Partition) {
+			p.ErrorCode, p.Leader, p.ISR, p.OfflineReplicas = kerr.KafkaStorageError.Code, noLeader, []int32{}, self
+		}
 	}
 	return mt
 }
+
+// noLeader stands for the leader of a partition that has none.
+const noLeader = -1
 
 func (a *api) rack() *string {
 	if rack := a.broker.Catalog.Snapshot().Text("broker.rack"); rack != "" {

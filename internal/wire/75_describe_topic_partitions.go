@@ -17,6 +17,8 @@ import (
 //     an answer goes into the next request.
 //   - No topics means all. A cursor that is not among the topics asked for, or
 //     whose partition is negative, answers INVALID_REQUEST for each of them.
+//   - A partition that is fenced for damage is as in Metadata: without a leader, its
+//     replica offline, KAFKA_STORAGE_ERROR.
 //   - No partition has eligible leader replicas: node 1 is the only one.
 func (a *api) describeTopicPartitions(r *Request, req *kmsg.DescribeTopicPartitionsRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
@@ -86,6 +88,9 @@ func (a *api) topicPartitions(t *catalog.Topic, from, to int32) kmsg.DescribeTop
 		p.Partition, p.LeaderID, p.LeaderEpoch = i, a.node.id, a.broker.Epoch
 		p.Replicas, p.ISR = self, self
 		p.EligibleLeaderReplicas, p.LastKnownELR, p.OfflineReplicas = none, none, none
+		if a.broker.Fenced(t.ID, i) {
+			p.ErrorCode, p.LeaderID, p.ISR, p.OfflineReplicas = kerr.KafkaStorageError.Code, noLeader, none, self
+		}
 		out.Partitions = append(out.Partitions, p)
 	}
 	return out
