@@ -5,6 +5,7 @@ package sched
 import (
 	"context"
 	"crypto/rand"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -20,6 +21,9 @@ type (
 
 // Go runs fn on a goroutine of its own.
 func Go(fn func()) { go fn() }
+
+// Yield lets others run that could: runtime.Gosched.
+func Yield() { runtime.Gosched() }
 
 // Now is time.Now.
 func Now() time.Time { return time.Now() }

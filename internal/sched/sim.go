@@ -16,6 +16,9 @@ func Go(fn func()) {
 	}
 }
 
+// Yield lets another task go on, or the same.
+func Yield() { enter().point() }
+
 // Now is the World's clock.
 func Now() time.Time {
 	w := enter()

@@ -29,6 +29,11 @@ func (w *WAL) take() []*group {
 		}
 		w.work.Wait()
 	}
+	// Those who can run now and are about to enqueue come along: a flush costs the
+	// same for them. When nobody can this takes no time.
+	w.mu.Unlock()
+	sched.Yield()
+	w.mu.Lock()
 	if w.open != nil {
 		w.seal()
 	}
