@@ -26,6 +26,4 @@ require (
 	golang.org/x/time v0.16.0 // indirect
 )
 
-replace github.com/leatdev/leat => ..
-
 tool github.com/nats-io/nats-server/v2

@@ -5,6 +5,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/leatdev/leat/bench/internal/limit"
 	"github.com/leatdev/leat/bench/internal/peers"
+	"github.com/leatdev/leat/bench/internal/report"
 	"github.com/leatdev/leat/bench/internal/work"
 )
 
@@ -26,6 +29,9 @@ func run(args []string) error {
 	if len(args) == 2 && args[0] == limit.Command {
 		return limit.Child(args[1])
 	}
+	if len(args) > 0 && args[0] == "report" {
+		return again(args[1:])
+	}
 	o, err := parse(args)
 	if err != nil {
 		return err
@@ -36,7 +42,33 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return newRunner(o).run(ctx)
+	return newRunner(o).all(ctx)
+}
+
+// again makes the report anew from the measurements of a run, an interrupted one perhaps.
+func again(args []string) error {
+	f := flag.NewFlagSet("report", flag.ContinueOnError)
+	from := f.String("from", "report/raw.json", "measurements of a run")
+	out := f.String("out", ".", "directory for REPORT.md and the folder report/")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	r, err := report.Load(*from)
+	if err != nil {
+		return err
+	}
+	return save(r, *out)
+}
+
+// remarksFile is what somebody wrote about the figures; it becomes a part of the report.
+const remarksFile = "remarks.md"
+
+func save(r report.Run, out string) error {
+	remarks, err := os.ReadFile(remarksFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return r.Save(out, string(remarks))
 }
 
 func list() {

@@ -18,14 +18,15 @@ type options struct {
 	peers  []string
 	smoke  bool
 	list   bool
+	args   string // as they were given
 	sizes  work.Sizes
 }
 
 func parse(args []string) (options, error) {
-	o := options{sizes: work.Full}
+	o := options{sizes: work.Full, args: strings.Join(args, " ")}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.IntVar(&o.rounds, "rounds", 5, "how often each peer runs each row")
-	f.StringVar(&o.out, "out", "", "directory for REPORT.md and the folder report/; default: the report on standard output, raw.json in a new directory")
+	f.StringVar(&o.out, "out", "", "directory for REPORT.md and the folder report/; default: here for a whole run, else a new one that is named at the end")
 	only := f.String("only", "", "rows to run, with commas; default all")
 	names := f.String("peers", "", "peers to run, with commas; default all that are here")
 	f.BoolVar(&o.list, "list", false, "list rows and peers")
@@ -44,6 +45,9 @@ func parse(args []string) (options, error) {
 			o.rounds, *size, o.sizes.Window, f.Args())
 	}
 	o.only, o.peers = split(*only), split(*names)
+	if o.out == "" && len(o.only)+len(o.peers) == 0 && !o.smoke {
+		o.out = "."
+	}
 	if len(o.peers) == 0 {
 		o.peers = peers.Names()
 		if o.smoke {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/leatdev/leat/bench/internal/peers"
+	"github.com/leatdev/leat/bench/internal/report"
 	"github.com/leatdev/leat/bench/internal/work"
 )
 
@@ -18,46 +20,96 @@ type runner struct {
 	o       options
 	env     *work.Env
 	running []*peers.Running
-	results []work.Result
+	run     report.Run
 	began   time.Time
 }
 
-func newRunner(o options) *runner { return &runner{o: o, began: time.Now()} }
-
-func (u *runner) log(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%6.1fs %s\n", time.Since(u.began).Seconds(), fmt.Sprintf(format, args...))
+func newRunner(o options) *runner {
+	now := time.Now()
+	command := "go run ."
+	if o.args != "" {
+		command += " " + o.args
+	}
+	return &runner{o: o, began: now, run: report.Run{Date: now.UTC(), Command: command, Rounds: o.rounds, Sizes: o.sizes}}
 }
 
-func (u *runner) run(ctx context.Context) (err error) {
+func (u *runner) log(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%7.1fs %s\n", time.Since(u.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// all runs every row and writes the report, also of what there is when it is
+// interrupted. The error names rows that failed.
+func (u *runner) all(ctx context.Context) (err error) {
+	if u.o.out == "" {
+		if u.o.out, err = os.MkdirTemp("", "leat-bench-report-"); err != nil {
+			return err
+		}
+	}
 	scratch, err := os.MkdirTemp(os.Getenv("LEAT_BENCH_DIR"), "leat-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	u.env = &work.Env{Scratch: scratch, Sizes: u.o.sizes, Log: u.log}
+	u.run.Machine = report.ThisMachine(scratch)
+	u.fitDisk()
+	u.env = &work.Env{Scratch: scratch, Sizes: u.run.Sizes, Log: u.log}
 	found, skipped, err := peers.Find(ctx, scratch, u.o.peers)
 	if err != nil {
 		return err
 	}
+	u.run.Peers, u.run.Skipped = found, skipped
 	for _, s := range skipped {
 		u.log("not here: %s: %s", s.Name, s.Reason)
 	}
-	defer func() {
-		for _, r := range u.running {
-			err = errors.Join(err, r.Remove())
-		}
-	}()
+	err = u.rows(ctx, found)
+	for _, r := range u.running {
+		err = errors.Join(err, r.Remove())
+	}
+	err = errors.Join(err, save(u.run, u.o.out))
+	u.log("the report is %s", filepath.Join(u.o.out, "REPORT.md"))
+	return errors.Join(err, u.failures())
+}
+
+func (u *runner) rows(ctx context.Context, found []peers.Peer) (err error) {
 	rows, remove := work.Rows()
 	defer func() { err = errors.Join(err, remove()) }()
 	for _, row := range rows {
 		if len(u.o.only) > 0 && !slices.Contains(u.o.only, row.Name) {
 			continue
 		}
+		u.log("== %s: %s", row.Name, row.About)
 		if err := u.row(ctx, row, found); err != nil {
+			return err
+		}
+		u.run.Seconds = time.Since(u.began).Seconds()
+		if err := u.run.SaveRaw(u.o.out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fitDisk makes the big log smaller where the disk has not room for it: Leat's and
+// Kafka's, and as much again for what the other rows write.
+func (u *runner) fitDisk() {
+	const logs = 4
+	if room := int64(u.run.Machine.FreeGB*1e9) / logs; u.run.Sizes.BigLog > room {
+		note := fmt.Sprintf("the large log is %.1f GiB instead of %.1f: the disk has %.1f GB free", float64(room)/(1<<30), float64(u.run.Sizes.BigLog)/(1<<30), u.run.Machine.FreeGB)
+		u.log("%s", note)
+		u.run.Notes = append(u.run.Notes, note)
+		u.run.Sizes.BigLog = room
+	}
+}
+
+// failures is an error that names what failed.
+func (u *runner) failures() error {
+	var errs []error
+	for _, r := range u.run.Results {
+		if r.Error != "" {
+			errs = append(errs, fmt.Errorf("%s, %s, round %d: %s", r.Row, r.Peer, r.Round, r.Error))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // row runs one row on all its peers, in turn.
@@ -65,7 +117,7 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 	failed := map[string]bool{}
 	var ours []peers.Peer
 	for _, p := range found {
-		if slices.Contains(row.Peers, p.Name) {
+		if slices.Contains(row.Peers, p.Name) && !(u.o.smoke && slices.Contains(row.Slow, p.Name)) {
 			ours = append(ours, p)
 		}
 	}
@@ -194,9 +246,9 @@ func (u *runner) add(row work.Row, p peers.Peer, round int, res work.Result) {
 	if res.Round == 0 { // a row that measures several times at once has told
 		res.Round = round
 	}
-	u.results = append(u.results, res)
+	u.run.Results = append(u.run.Results, res)
 	if res.Error == "" {
-		u.log("%-18s %-12s round %d: %s", res.Row, p.Name, round, line(res))
+		u.log("%-18s %-12s round %d: %s", res.Row, p.Name, res.Round, line(res))
 	}
 }
 

@@ -78,15 +78,6 @@ func build(ctx context.Context, dir, pkg, to string) error {
 	return nil
 }
 
-// module is the folder of a module that this one knows.
-func module(ctx context.Context, path string) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", path).Output()
-	if err != nil {
-		return "", fmt.Errorf("where is module %s? Run this in the folder bench: %w", path, err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
 // moduleVersion is the version of a module that this one asks for.
 func moduleVersion(ctx context.Context, path string) string {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", path).Output()
@@ -99,13 +90,9 @@ func moduleVersion(ctx context.Context, path string) string {
 func findLeat(ctx context.Context, bin string) ([]Peer, error) {
 	exe := os.Getenv("LEAT_BIN") // a program that is built already
 	if exe == "" {
-		dir, err := module(ctx, "github.com/leatdev/leat")
-		if err != nil {
-			return nil, err
-		}
 		exe = filepath.Join(bin, "leat")
-		if err := build(ctx, dir, "./cmd/leat", exe); err != nil {
-			return nil, err
+		if err := build(ctx, "..", "./cmd/leat", exe); err != nil { // in its own module, with its own versions of everything
+			return nil, fmt.Errorf("%w (run this in the folder bench)", err)
 		}
 	}
 	version, err := exec.CommandContext(ctx, exe, "version").Output()

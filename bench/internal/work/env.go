@@ -55,6 +55,8 @@ type Row struct {
 	Peers []string
 	// Rounds bounds the rounds of some peers, those of "" all of them. Optional.
 	Rounds map[string]int
+	// Slow peers are left out of a smoke run: they take long to start.
+	Slow []string
 	// Fresh peers are started anew, on an empty directory, for each measurement.
 	Fresh []string
 	// Setup prepares a peer once, before the rounds; what it takes is not measured. Optional.

@@ -32,8 +32,8 @@ func Rows() (rows []Row, remove func() error) {
 		{Name: "big8m", About: "records of 8 MiB, 4 in flight", Peers: logs, Measure: bigRow, Fresh: []string{"leat", "kfake-disk"}},
 		{Name: "growth", About: "64 producers of 1 KiB while the log grows, and with idle connections beside", Peers: leat, Rounds: once, Alone: growthRow{big}.alone},
 		{Name: "start", About: "start on an empty directory, until the first answer", Peers: []string{"leat", "kfake", "kfake-disk", "nats", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: startRow{big}.empty},
-		{Name: "restart", About: "start with a large log over 1,000 partitions, after a clean stop and after kill -9 under load", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: startRow{big}.large},
-		{Name: "idle", About: "memory with internal topics and one group", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Alone: idleEmpty},
+		{Name: "restart", About: "start with a large log over 1,000 partitions, after a clean stop and after kill -9 under load", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Slow: []string{"kafka"}, Alone: startRow{big}.large},
+		{Name: "idle", About: "memory with internal topics and one group", Peers: []string{"leat", "kafka"}, Rounds: map[string]int{"kafka": 2}, Slow: []string{"kafka"}, Alone: idleEmpty},
 		{Name: "idle10k", About: "memory with 10,000 partitions, and the start with them", Peers: leat, Alone: idleMany},
 		{Name: "afterload", About: "memory 60 s after load, of 4 and of 10,000 partitions", Peers: leat, Rounds: once, Alone: idleAfter},
 	}, big.Remove
