@@ -63,6 +63,8 @@ type Broker struct {
 	mu     sched.RWMutex // guards topics and byID
 	topics map[string]*topic
 	byID   map[kafka.UUID]*topic
+	// version counts the changes of topics and byID, each when it is done.
+	version atomic.Uint64
 
 	stop context.CancelFunc
 	work sched.WaitGroup
@@ -133,7 +135,6 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if b.Store, b.Recovery, err = plog.Open(opt); err != nil {
 		return nil, err
 	}
-	b.sayFenced()
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
@@ -162,7 +163,7 @@ func (b *Broker) loadCatalog() error {
 	}
 	b.catalog.SetConfig(catalog.LogConfig())
 	if err := b.catalog.Fenced(); err != nil {
-		return fmt.Errorf("the catalogue of topics is damaged: %w; see what can be done with `leat doctor %s`", err, b.dir)
+		return fmt.Errorf("the catalogue of topics is damaged: %w", err)
 	}
 	if err := b.Catalog.Load(b.catalog.ReadAll); err != nil {
 		return err
@@ -200,7 +201,12 @@ func (b *Broker) addTopic(t *catalog.Topic, logs []*plog.Log) {
 		parts = append(parts, p)
 	}
 	tp.parts.Store(&parts)
+	b.version.Add(1)
 }
+
+// TopicsVersion changes with what Partition and PartitionByID return: while it is the
+// same, so are they.
+func (b *Broker) TopicsVersion() uint64 { return b.version.Load() }
 
 // dropTopic forgets a topic that the catalogue no longer has, and wakes who waits
 // for it: the wake-up by the log came when the topic could still be found.
@@ -211,6 +217,7 @@ func (b *Broker) dropTopic(id kafka.UUID) {
 		delete(b.byID, id)
 		delete(b.topics, t.name)
 	}
+	b.version.Add(1)
 	b.mu.Unlock()
 	if t == nil {
 		return

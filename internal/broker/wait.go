@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"container/list"
 	"context"
 	"sync/atomic"
 	"time"
@@ -14,29 +13,72 @@ import (
 type waitlist struct {
 	n  atomic.Int32
 	mu sched.Mutex
-	ws list.List // of *waiter, in the order in which they came
+	ws places
 }
 
-// waiter is one who waits for any of several partitions, a moment or its context.
+// waiter is one who waits for any of several partitions, a moment or its context: a
+// timer and a place in each partition's list, no goroutine.
 type waiter struct {
-	fired atomic.Bool
-	ready func()
-	undo  []func()
-	armed sched.Event // undo is complete
+	fired  atomic.Bool
+	ready  func()
+	places []waitPlace
+	timer  *sched.Timer
+	stop   func() bool
+	armed  sched.Event // all of the above is set
+}
+
+// waitPlace is a waiter's place in one partition's list.
+type waitPlace struct {
+	waiter     *waiter
+	list       *waitlist
+	prev, next *waitPlace
+}
+
+// places is a list of places, in the order in which they came.
+type places struct {
+	first, last *waitPlace
+	len         int
+}
+
+// Len is the number of places.
+func (l *places) Len() int { return l.len }
+
+func (l *places) add(p *waitPlace) {
+	if p.prev = l.last; p.prev == nil {
+		l.first = p
+	} else {
+		p.prev.next = p
+	}
+	l.last = p
+	l.len++
+}
+
+func (l *places) remove(p *waitPlace) {
+	if p.prev == nil {
+		l.first = p.next
+	} else {
+		p.prev.next = p.next
+	}
+	if p.next == nil {
+		l.last = p.prev
+	} else {
+		p.next.prev = p.prev
+	}
+	p.prev, p.next = nil, nil
+	l.len--
 }
 
 // Await calls ready once, on a goroutine of its own, when one of the partitions
 // has changed since Await was called, d has passed, ctx is done, or the caller
 // says so by calling now: who looks at the partitions after Await misses nothing.
 func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func()) (now func()) {
-	w := &waiter{ready: ready, armed: sched.NewEvent()}
-	for _, p := range parts {
-		e := p.wait.add(w)
-		w.undo = append(w.undo, func() { p.wait.remove(e) })
+	w := &waiter{ready: ready, places: make([]waitPlace, len(parts)), armed: sched.NewEvent()}
+	for i, p := range parts {
+		w.places[i] = waitPlace{waiter: w, list: &p.wait}
+		p.wait.add(&w.places[i])
 	}
-	timer := sched.AfterFunc(d, w.fire)
-	stop := sched.AfterCancel(ctx, w.fire)
-	w.undo = append(w.undo, func() { timer.Stop() }, func() { stop() })
+	w.timer = sched.AfterFunc(d, w.fire)
+	w.stop = sched.AfterCancel(ctx, w.fire)
 	w.armed.Set()
 	return w.fire
 }
@@ -48,24 +90,26 @@ func (w *waiter) fire() {
 	}
 	sched.Go(func() {
 		w.armed.Wait()
-		for _, undo := range w.undo {
-			undo()
+		for i := range w.places {
+			w.places[i].list.remove(&w.places[i])
 		}
+		w.timer.Stop()
+		w.stop()
 		w.ready()
 	})
 }
 
-func (l *waitlist) add(w *waiter) *list.Element {
+func (l *waitlist) add(p *waitPlace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.n.Add(1)
-	return l.ws.PushBack(w)
+	l.ws.add(p)
 }
 
-func (l *waitlist) remove(e *list.Element) {
+func (l *waitlist) remove(p *waitPlace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ws.Remove(e)
+	l.ws.remove(p)
 	l.n.Add(-1)
 }
 
@@ -76,7 +120,7 @@ func (l *waitlist) wake() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for e := l.ws.Front(); e != nil; e = e.Next() {
-		e.Value.(*waiter).fire()
+	for p := l.ws.first; p != nil; p = p.next {
+		p.waiter.fire()
 	}
 }

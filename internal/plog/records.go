@@ -113,10 +113,7 @@ func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	to = s.at + s.n
-	i := sort.Search(len(l.tail), func(i int) bool {
-		t := &l.tail[i]
-		return t.seg.base > s.seg.base || t.seg.base == s.seg.base && t.at+t.size > pos
-	})
+	i := l.inTailAt(s.seg, pos)
 	if i == len(l.tail) || l.tail[i].seg.base != s.seg.base {
 		s.whole = true // nothing comes back into the tail
 		return to
@@ -145,6 +142,42 @@ func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
 	return pos
 }
 
+// copyTail copies what of the records from byte off on is in the tail; 0 when nothing
+// is there.
+func (r *Records) copyTail(off int, b []byte) (n int) {
+	i := 0
+	for ; i < len(r.parts) && off >= int(r.parts[i].n); i++ {
+		off -= int(r.parts[i].n)
+	}
+	if i == len(r.parts) || r.parts[i].whole {
+		return 0
+	}
+	s := &r.parts[i]
+	pos := s.at + uint32(off)
+	b = b[:min(len(b), int(s.n)-off)]
+	l := r.log
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for i := l.inTailAt(s.seg, pos); n < len(b) && i < len(l.tail); i++ {
+		t := &l.tail[i]
+		if t.seg.base != s.seg.base || t.at > pos || t.ref() {
+			break
+		}
+		got := copy(b[n:], t.frame.Data[pos-t.at:])
+		n, pos = n+got, pos+uint32(got)
+	}
+	return n
+}
+
+// inTailAt returns the index of the first batch of the tail that ends behind byte pos of
+// the segment. Called with mu held.
+func (l *Log) inTailAt(seg *segment, pos uint32) int {
+	return sort.Search(len(l.tail), func(i int) bool {
+		t := &l.tail[i]
+		return t.seg.base > seg.base || t.seg.base == seg.base && t.at+t.size > pos
+	})
+}
+
 // ReadAt copies bytes of the records (io.ReaderAt).
 func (r *Records) ReadAt(b []byte, off int64) (n int, err error) {
 	var p Piece
@@ -153,14 +186,15 @@ func (r *Records) ReadAt(b []byte, off int64) (n int, err error) {
 		if off+int64(n) >= int64(r.size) {
 			return n, io.EOF
 		}
+		if got := r.copyTail(int(off)+n, b[n:]); got > 0 {
+			n += got
+			continue
+		}
 		if err := r.Piece(int(off)+n, &p); err != nil {
 			return n, err
 		}
 		if p.File == nil {
-			for _, m := range p.Mem {
-				n += copy(b[n:], m)
-			}
-			continue
+			continue // it was in a file a moment ago, and cannot come back: look again
 		}
 		want := min(p.Len, len(b)-n)
 		got, err := p.File.ReadAt(b[n:n+want], p.At)

@@ -70,13 +70,23 @@ type fetching struct {
 // but the answer does not come sooner for them unless nothing else is asked for: as
 // with Kafka, a client that goes on asking for a topic that is gone does not spin.
 func (f *fetching) lookUp() (known int) {
+	version := f.api.broker.TopicsVersion()
 	for _, fp := range f.session.parts {
-		_, err := f.api.partition(f.req.Version >= 13, fp.topic, fp.id, fp.partition)
+		part, err := f.partition(fp)
 		if fp.unknown = err != nil; !fp.unknown {
 			known++
 		}
+		fp.part, fp.foundIn = part, version
 	}
 	return known
+}
+
+// partition looks the partition up, unless nothing has changed since the last time.
+func (f *fetching) partition(fp *fetchPart) (*broker.Partition, error) {
+	if fp.part != nil && fp.foundIn == f.api.broker.TopicsVersion() {
+		return fp.part, nil
+	}
+	return f.api.partition(f.req.Version >= 13, fp.topic, fp.id, fp.partition)
 }
 
 // enough reports whether the answer need not wait: it has min_bytes, something
@@ -97,6 +107,9 @@ func (f *fetching) enough() bool {
 		}
 		if _, _, diverges := f.diverges(part, fp); diverges {
 			return true
+		}
+		if fp.offset == part.Log.HighWatermark() {
+			continue
 		}
 		if want -= part.Log.Available(fp.offset, want); want <= 0 {
 			return true
@@ -138,7 +151,7 @@ func (f *fetching) park(p *Pending) {
 
 // find returns the partition if it can be read as the client believes it to be.
 func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
-	part, err := f.api.partition(f.req.Version >= 13, fp.topic, fp.id, fp.partition)
+	part, err := f.partition(fp)
 	if err == nil {
 		err = f.api.checkEpoch(part, fp.epoch)
 	}
@@ -156,6 +169,9 @@ func (f *fetching) fill() *fetchAnswer {
 	left, total := min(int(f.req.MaxBytes), f.api.fetchMaxBytes), 0
 	var topic *kmsg.FetchResponseTopic
 	for _, fp := range f.session.parts {
+		if f.quiet(fp) {
+			continue
+		}
 		rp, records := f.read(fp, left, total == 0)
 		total += records.Size()
 		left = max(0, left-records.Size())
@@ -173,6 +189,20 @@ func (f *fetching) fill() *fetchAnswer {
 	}
 	f.session.answered()
 	return out
+}
+
+// quiet reports whether there is nothing about the partition that the client does not
+// know: most partitions of a large session, most of the time.
+func (f *fetching) quiet(fp *fetchPart) bool {
+	if !f.session.incremental || !fp.told || fp.hadRecordsNow {
+		return false
+	}
+	part, err := f.find(fp)
+	if err != nil || part.Log.HighWatermark() != fp.offset || fp.toldHW != fp.offset || part.Log.Start() != fp.toldLogStart {
+		return false
+	}
+	_, _, diverges := f.diverges(part, fp)
+	return !diverges
 }
 
 func (f *fetching) read(fp *fetchPart, left int, first bool) (rp kmsg.FetchResponseTopicPartition, records plog.Records) {

@@ -2,7 +2,10 @@ package wire
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/kafka"
@@ -95,6 +98,45 @@ func BenchmarkFetchSession(b *testing.B) {
 			req.Topics[0].Partitions = append(req.Topics[0].Partitions, fetchPartition((epoch*moved+i)%partitions, int64(epoch+i)%2))
 		}
 		encoded(b, a.fetch(r, req), &out)
+	}
+}
+
+// BenchmarkFetchSessionWaits is the turn of a consumer that keeps up with many
+// partitions: its fetch waits, one of them gets a record, the answer is made.
+func BenchmarkFetchSessionWaits(b *testing.B) {
+	const partitions = 1000
+	a, r := benchAPI(b, partitions)
+	var out outgoing
+	first := fetchFrom("t", kafka.UUID{}, 0)
+	first.Version, first.SessionEpoch = 12, 0
+	first.Topics[0].Partitions = nil
+	for p := range int32(partitions) {
+		first.Topics[0].Partitions = append(first.Topics[0].Partitions, fetchPartition(p, 0))
+	}
+	id := a.fetch(r, first).p.resp.(*fetchAnswer).SessionID
+	batch := batchAt(kafka.BatchSpec{}, a.broker.Now().UnixMilli(), "x")
+	ends := make([]int64, partitions)
+	last := int32(-1)
+	b.ReportAllocs()
+	for epoch := int32(1); b.Loop(); epoch++ {
+		req := fetchFrom("t", kafka.UUID{}, 0)
+		req.Version, req.SessionID, req.SessionEpoch, req.MaxWaitMillis = 12, id, epoch, 60_000
+		req.Topics = req.Topics[:0]
+		if last >= 0 {
+			rt := kmsg.NewFetchRequestTopic()
+			rt.Topic, rt.Partitions = "t", []kmsg.FetchRequestTopicPartition{fetchPartition(last, ends[last])}
+			req.Topics = append(req.Topics, rt)
+		}
+		reply := a.fetch(r, req)
+		last = epoch % partitions
+		ends[last]++
+		if _, err := a.broker.Produce(b.Context(), a.broker.Partition("t", last), bytes.Clone(batch)); err != nil {
+			b.Fatal(err)
+		}
+		for !reply.p.ready.Load() {
+			runtime.Gosched()
+		}
+		encoded(b, reply, &out)
 	}
 }
 

@@ -2,11 +2,14 @@ package wire
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
 )
 
 // Fetch sessions (KIP-227): the broker remembers which partitions a client
@@ -32,6 +35,11 @@ type fetchPart struct {
 	epoch        int32 // the leader epoch the client believes in; -1 = none
 	fetchedEpoch int32 // of the last record it has; -1 = none
 	unknown      bool  // it was not there when the present request came
+
+	// The partition, as long as the broker's topics are what they were in this version
+	// of them; nil when it was not there.
+	part    *broker.Partition
+	foundIn uint64
 
 	// What the client was last told; a full answer tells everything.
 	told          bool
@@ -221,6 +229,9 @@ func (s *fetchSession) answered() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
+	if !slices.ContainsFunc(s.parts, func(p *fetchPart) bool { return p.hadRecordsNow }) {
+		return
+	}
 	var served []*fetchPart
 	waiting := s.parts[:0]
 	for _, p := range s.parts {
