@@ -50,6 +50,10 @@ type group struct {
 	pending map[string]time.Time
 	// unsynced are the members that have not sent a SyncGroup for the generation.
 	unsynced map[string]bool
+	// assigning: the generation's assignment is on its way to the disk. It stands,
+	// whatever else its leader says: the log must not end with another one than the
+	// members are told.
+	assigning bool
 
 	// initial says that the rebalance that runs started from Empty: only its
 	// timer ends it, so that it gathers members.
@@ -255,6 +259,7 @@ func (g *group) electJoined() bool {
 func (g *group) nextGeneration(now time.Time) {
 	g.generation++
 	clear(g.unsynced)
+	g.assigning = false
 	g.syncAt = time.Time{}
 	if len(g.members) == 0 {
 		g.protocol = ""

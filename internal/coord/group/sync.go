@@ -44,7 +44,7 @@ func (c *Coordinator) sync(e Sync) {
 		c.answerSync(g, m, kerr.RebalanceInProgress.Code)
 		m.syncing = &waiter{e.Token, req.Version}
 		c.synced(g, m)
-		if g.leader == m.id {
+		if g.leader == m.id && !g.assigning {
 			c.assign(g, req)
 		}
 	}
@@ -66,6 +66,7 @@ func (c *Coordinator) assign(g *group, req *kmsg.SyncGroupRequest) {
 		assignments[a.MemberID] = bytes.Clone(a.MemberAssignment)
 	}
 	generation := g.generation
+	g.assigning = true
 	stored := func(err error) {
 		// Somebody may have joined or left while the disk was busy.
 		if g.state != CompletingRebalance || g.generation != generation {
