@@ -135,12 +135,9 @@ func (l *Log) Size() int64 {
 	return n
 }
 
-// Fenced returns why the log is neither read nor written, nil when it is.
-func (l *Log) Fenced() error {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.fence
-}
+// Fenced returns why the log is neither read nor written, nil when it is. A fence comes
+// with the start and goes with a repair while nothing runs: there is nothing to lock.
+func (l *Log) Fenced() error { return l.fence }
 
 // EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-279) for an epoch that has
 // been: the largest one at or below it that wrote here, and the offset at which
