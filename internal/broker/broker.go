@@ -49,12 +49,14 @@ type Broker struct {
 	// Recovery tells what the start found.
 	Recovery *plog.Report
 
-	fs      vfs.FS
-	dir     string
-	now     func() time.Time
-	lock    io.Closer
-	ids     atomic.Uint32 // producer ids given out in this life
-	catalog *plog.Log
+	fs   vfs.FS
+	dir  string
+	now  func() time.Time
+	lock io.Closer
+	ids  atomic.Uint32 // producer ids given out in this life
+	// scrubbed counts the bytes that were read back.
+	scrubbed atomic.Int64
+	catalog  *plog.Log
 
 	// changing is held by whoever changes the catalogue, from the check to the
 	// moment the change is visible.
@@ -135,6 +137,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if b.Store, b.Recovery, err = plog.Open(opt); err != nil {
 		return nil, err
 	}
+	b.sayFenced()
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
@@ -142,6 +145,7 @@ func Open(cfg Config) (_ *Broker, err error) {
 	ctx, stop := sched.WithCancel(context.Background())
 	b.stop = stop
 	b.work.Go(func() { b.retain(ctx) })
+	b.work.Go(func() { b.scrub(ctx) })
 	if b.Catalog.Snapshot().Bool("log.cleaner.enable") {
 		b.work.Go(func() { b.clean(ctx) })
 	}
@@ -163,7 +167,7 @@ func (b *Broker) loadCatalog() error {
 	}
 	b.catalog.SetConfig(catalog.LogConfig())
 	if err := b.catalog.Fenced(); err != nil {
-		return fmt.Errorf("the catalogue of topics is damaged: %w", err)
+		return fmt.Errorf("the catalogue of topics is damaged: %w; see what can be done with `leat doctor %s`", err, b.dir)
 	}
 	if err := b.Catalog.Load(b.catalog.ReadAll); err != nil {
 		return err

@@ -101,3 +101,41 @@ func TestCompactionRuns(t *testing.T) {
 		})
 	}
 }
+
+// Segments are read back by themselves: an hour after the start, then after every
+// leat.scrub.interval.ms, which can be changed while the broker runs; never when it
+// says so. A day without anything to read costs nothing but that.
+func TestScrubRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := openTopicsTest(t, vfs.NewMem(), map[string]string{"leat.scrub.interval.ms": "7200000", "log.retention.check.interval.ms": "9000000000"})
+		defer b.Abandon()
+		mustCreate(t, b, NewTopic{Name: "in", Partitions: 1, ReplicationFactor: -1, Configs: map[string]string{"segment.ms": "1"}})
+		p := b.Partition("in", 0)
+		for range 3 {
+			keep(t, b, p, "k", "v")
+			time.Sleep(time.Second) // of the bubble's clock
+		}
+		if err := b.Store.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		after := func(d time.Duration) int64 {
+			time.Sleep(d)
+			synctest.Wait()
+			return b.Scrubbed()
+		}
+		if n := after(59 * time.Minute); n != 0 {
+			t.Errorf("%d bytes before the first hour is over", n)
+		}
+		once := after(2 * time.Minute)
+		if once == 0 {
+			t.Error("nothing was read back after an hour")
+		}
+		if n := after(time.Hour); n != once {
+			t.Errorf("%d bytes after one round of %d", n, once)
+		}
+		if n := after(2 * time.Hour); n != 2*once {
+			t.Errorf("%d bytes after two rounds of %d", n, once)
+		}
+	})
+}

@@ -19,6 +19,8 @@ var brokerDefs = []Def{
 	{Name: "group.max.session.timeout.ms", Type: Int, Default: "1800000", Does: "The longest session timeout that a member of a classic group may ask for."},
 	{Name: "group.max.size", Type: Int, Default: "2147483647", check: atLeast(1), Does: "The most members that a classic group may have."},
 	{Name: "group.min.session.timeout.ms", Type: Int, Default: "6000", Does: "The shortest session timeout that a member of a classic group may ask for."},
+	{Name: "leat.scrub.bytes.per.second", Type: Long, Default: "10485760", check: atLeast(1), Dynamic: true, Does: "How fast complete segments are read back to find damage before it is needed. Leat's own."},
+	{Name: "leat.scrub.interval.ms", Type: Long, Default: "604800000", check: atLeast(-1), Dynamic: true, Does: "How long after the end of one such round the next begins; -1: never. The first begins an hour after the start, or after this time if that is less. Leat's own."},
 	{Name: "listeners", Type: List, Default: "PLAINTEXT://:9092", Does: "Where the broker listens, as NAME://host:port, separated by commas."},
 	{Name: "log.cleaner.backoff.ms", Type: Long, Default: "15000", check: atLeast(0), Dynamic: true, Does: "How long the cleaner rests when no log needs compaction."},
 	{Name: "log.cleaner.delete.retention.ms", Type: Long, Default: "86400000", check: atLeast(0), Dynamic: true, Does: "How long compaction keeps tombstones."},

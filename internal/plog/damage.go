@@ -62,6 +62,7 @@ func (l *Log) foundDamage(seg *segment, c *checked, d badPart) {
 	l.store.opt.Logger.Error("segment is damaged: these offsets are refused, all others are served",
 		"topic", l.name, "partition", l.id.Partition, "first", e.First, "last", e.Last,
 		"file", path.Clean(e.File), "from", e.From, "to", e.To, "err", e.Reason)
+	l.store.noteDamage(l, e)
 }
 
 // damagedError is what a reader of damaged offsets is told. Clients show

@@ -171,6 +171,10 @@ func (s *Server) FencedPartitions() int { return s.broker.FencedPartitions() }
 // start: their offsets are refused, all others are served.
 func (s *Server) DamagedRanges() int { return len(s.broker.Store.Damage()) }
 
+// ScrubbedBytes returns how many bytes of segments were read back by rounds of the scrub
+// that have ended.
+func (s *Server) ScrubbedBytes() int64 { return s.broker.Scrubbed() }
+
 // Backup makes a backup of the log, as it is at one moment, in a new directory. Clients
 // are served meanwhile.
 func (s *Server) Backup(ctx context.Context, to string) (*broker.Manifest, error) {

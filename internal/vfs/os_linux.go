@@ -48,6 +48,11 @@ func (o *osFile) Sync() error {
 	}
 }
 
+// Evict implements Evicter. It is advice: nothing depends on it.
+func (o *osFile) Evict(off, n int64) {
+	_ = unix.Fadvise(int(o.f.Fd()), off, n, unix.FADV_DONTNEED)
+}
+
 func (o *osFile) Allocate(size int64) error {
 	return spaceError(os.NewSyscallError("fallocate", unix.Fallocate(int(o.f.Fd()), 0, 0, size)))
 }

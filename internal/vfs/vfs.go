@@ -52,6 +52,12 @@ type FS interface {
 	OpenVolume(name string) (Volume, error)
 }
 
+// Evicter is a File that can have the system forget, as far as it likes, what it
+// keeps of a range in memory. The range stays on the disk as it is.
+type Evicter interface {
+	Evict(off, n int64)
+}
+
 // Volume is a file system, for the sync of many files at once.
 type Volume interface {
 	// Sync makes durable what was written to and named on the file system before
