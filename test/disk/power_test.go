@@ -32,9 +32,9 @@ type cutter struct {
 // acknowledged with acks=1 may be gone, and is not looked for.)
 func TestPowerCut(t *testing.T) {
 	for _, c := range []cutter{
-		{name: "defaults", program: "./cmd/leat", cuts: 8, window: 100},
-		{name: "small bounds", program: "./test/tuned", cuts: 10, window: 50, size: func(n int) int { return n % 40 * 600 }},
-		{name: "large records", program: "./cmd/leat", cuts: 4, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
+		{name: "defaults", program: "./cmd/leat", cuts: 16, window: 100},
+		{name: "small bounds", program: "./test/tuned", cuts: 20, window: 50, size: func(n int) int { return n % 40 * 600 }},
+		{name: "large records", program: "./cmd/leat", cuts: 8, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

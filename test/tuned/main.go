@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,6 +34,15 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("tuned serve", flag.ContinueOnError)
 	data := flags.String("data", "", "data directory")
 	listen := flags.String("listen", "", "host:port for clients")
+	configs := map[string]string{"log.retention.check.interval.ms": "500"}
+	flags.Func("c", "a broker config as NAME=VALUE; may be repeated", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("it is not NAME=VALUE")
+		}
+		configs[name] = value
+		return nil
+	})
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -47,7 +57,7 @@ func run(args []string) error {
 			CheckpointBytes: 256 << 10, CheckpointEvery: 100 * time.Millisecond,
 			DirectBytes: 16 << 10, OpenFiles: 8, DiskReserve: 4 << 20,
 		},
-		Configs: map[string]string{"log.retention.check.interval.ms": "500"},
+		Configs: configs,
 	})
 	if err != nil {
 		return err
