@@ -118,14 +118,24 @@ func (b Batch) checkRecords(body []byte, o CheckOptions) (CheckResult, error) {
 	var bad *RecordsError
 	var raw rawRecord
 	w := walker{b: b, rest: body}
-	for w.next(&raw) {
+	count := b.NumRecords()
+	for {
+		hasKey := false
+		if n, ts, offset, key := skim(w.rest); n > 0 && w.index < count {
+			w.rest, w.index = w.rest[n:], w.index+1
+			raw.timestampDelta, raw.offsetDelta, hasKey = ts, offset, key
+		} else if w.next(&raw) {
+			hasKey = raw.key != nil
+		} else {
+			break
+		}
 		i := w.index - 1
 		if raw.offsetDelta != i {
 			return res, fmt.Errorf("%w: record %d has offset delta %d", ErrBatchInvalid, i, raw.offsetDelta)
 		}
 		ts := b.timestamp(&raw)
 		res.MaxTimestamp = max(res.MaxTimestamp, ts)
-		if o.Keys && raw.key == nil {
+		if o.Keys && !hasKey {
 			bad = bad.add(i, "a record without a key cannot go to a compacted topic", false)
 		}
 		if !o.Times.holds(ts) {
