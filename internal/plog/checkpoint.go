@@ -36,6 +36,7 @@ func (s *Store) checkpoint(clean bool) error {
 	}
 	// What is durable now will be in the plans; frames that come between here
 	// and a log's plan are in both, and recovery skips them by their offset.
+	direct := s.direct.Load()
 	cut := s.durableCut()
 	plans := s.plans()
 	if len(plans) == 0 && !clean && s.wal.Live() == 0 {
@@ -47,6 +48,7 @@ func (s *Store) checkpoint(clean bool) error {
 		return err
 	}
 	s.settle(plans)
+	s.direct.Add(-direct)
 	s.wal.Free(cut)
 	s.check.tidy()
 	return nil

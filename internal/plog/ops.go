@@ -96,11 +96,16 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 	}
 	u.commit(pos)
 	s.queueing.RUnlock()
-	if s.wal.Live() >= s.opt.CheckpointBytes {
+	if s.wal.Live() >= s.opt.CheckpointBytes || s.direct.Load() >= directPerCheckpoint*s.opt.CheckpointBytes {
 		s.check.now()
 	}
 	return results, max(pos, u.wait), nil
 }
+
+// directPerCheckpoint bounds the bytes that went straight to segments since the last
+// checkpoint, in CheckpointBytes: the write-ahead log hardly grows by them, but a
+// start after a crash has to write them anew.
+const directPerCheckpoint = 8
 
 // lockOrder returns the logs that ops touch, each once, in the one order in
 // which they are ever locked together.
@@ -257,6 +262,9 @@ func (u *unit) commit(pos Pos) {
 		switch p.op.kind {
 		case wal.KindBatch:
 			l.appended(p.op.batch, p.frame, pos, u.now)
+			if p.direct != nil {
+				u.store.direct.Add(int64(p.frame.RefLen))
+			}
 			if mutant.On("early-highwatermark") {
 				raise(&l.hw, p.end)
 			}

@@ -400,3 +400,42 @@ type openMeterFile struct {
 }
 
 func (f *openMeterFile) Close() error { f.m.now--; return f.File.Close() }
+
+// What a start after a crash has to write anew is bounded for large batches, too, of
+// which the write-ahead log holds only references.
+func TestLargeBatchesAskForACheckpoint(t *testing.T) {
+	t.Parallel()
+	fs := vfs.NewFaulty(vfs.NewMem())
+	opt := testOptions(fs, 1)
+	opt.CheckpointBytes = 256 << 10
+	s, _, err := Open(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := createLog(t, s, 0)
+	made := make(chan struct{}, 8)
+	fs.Hook(func(op vfs.Op, name string) {
+		if op == vfs.OpRename && strings.Contains(name, "checkpoint") {
+			made <- struct{}{}
+		}
+	})
+	batch := strings.Repeat("v", 200<<10)
+	for range 10 { // one short of 8 times 256 KiB
+		mustSubmit(t, s, Append(l, batchOf(1, batch)))
+	}
+	select {
+	case <-made:
+		t.Error("a checkpoint before there was enough")
+	default:
+	}
+	mustSubmit(t, s, Append(l, batchOf(1, batch)))
+	select {
+	case <-made:
+	case <-t.Context().Done():
+		t.Error("no checkpoint")
+	}
+	fs.Hook(nil)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

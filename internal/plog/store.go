@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatdev/leat/internal/sched"
@@ -119,6 +120,9 @@ type Store struct {
 
 	full  fullDisk
 	check checkpointer
+	// direct is how many bytes of batches went straight to their segments and are
+	// in no checkpoint yet.
+	direct atomic.Int64
 
 	compact compactor
 	backup  sched.Mutex // one backup at a time
