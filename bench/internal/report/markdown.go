@@ -223,7 +223,7 @@ func number(x float64) string {
 	switch {
 	case x >= 1e6:
 		return fmt.Sprintf("%.3g M", x/1e6)
-	case x >= 1000:
+	case x >= 999.5:
 		n := int(x + .5)
 		return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 	case x >= 100:

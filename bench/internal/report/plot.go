@@ -31,6 +31,9 @@ func (r Run) plots() map[string]string {
 				unit = c.title
 			}
 		}
+		if lowerIsBetter[s.plot] {
+			unit += " (lower is better)"
+		}
 		if s.together {
 			var bars []bar
 			for _, p := range s.parts {
@@ -52,6 +55,9 @@ func (r Run) plots() map[string]string {
 	return all
 }
 
+// lowerIsBetter are the values of which less is better.
+var lowerIsBetter = map[string]bool{work.P50: true, work.P99: true, work.ReadyMS: true, work.ServingMS: true, work.RSSMB: true}
+
 // bar is one line of a plot.
 type bar struct {
 	label   string
@@ -70,7 +76,37 @@ func (r Run) bars(row, key string) (all []bar) {
 			all = append(all, bar{n, s, durable[n], n == work.Bare.Name})
 		}
 	}
+	for _, l := range limitRows(row) {
+		if s := r.stat(l, work.Bare.Name, key); s.N > 0 && len(all) > 0 {
+			_, name, _ := strings.Cut(l, "/")
+			all = append(all, bar{"bare " + name, s, false, true})
+		}
+	}
 	return all
+}
+
+// limitRows are the bare loops that are drawn beside a row.
+func limitRows(row string) []string {
+	name, part, _ := strings.Cut(row, "/")
+	switch {
+	case part == "franz-go": // the client is the limit
+		return nil
+	case name == "sync64", name == "sync64p64":
+		if part == "group" {
+			return nil
+		}
+		return []string{"sync64/group"}
+	case row == "one":
+		return []string{"one/sum"}
+	case row == "batch100", row == "batch1k":
+		return []string{row + "/receivelog", row + "/receive"}
+	case part == "disk", part == "ten":
+		return []string{"consume/sendfile-cold", "consume/pread-cold"}
+	case part == "cached", part == "tail":
+		return []string{"consume/sendfile", "consume/pread"}
+	default:
+		return nil
+	}
 }
 
 // The plot's measures, in pixels.
