@@ -249,7 +249,7 @@ func emptyForRestore(fsys vfs.FS, dir string) error {
 	}
 	for _, n := range names {
 		switch {
-		case n == lockName || n == "lost+found" || n == restoringName:
+		case n == lockName || n == "lost+found" || n == restoringName || n == restoringName+".tmp":
 		case unfinished && n != metaName:
 			if err := fsys.RemoveAll(path.Join(dir, n)); err != nil {
 				return err
