@@ -112,9 +112,12 @@ func (u *runner) failures() error {
 	return errors.Join(errs...)
 }
 
+// enough failures of a peer in a row end its part in it.
+const enough = 2
+
 // row runs one row on all its peers, in turn.
 func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) error {
-	failed := map[string]bool{}
+	failed := map[string]int{}
 	var ours []peers.Peer
 	for _, p := range found {
 		if slices.Contains(row.Peers, p.Name) && !(u.o.smoke && slices.Contains(row.Slow, p.Name)) {
@@ -126,14 +129,14 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 	}
 	each := func(what string, round int, do func(p peers.Peer) error) error {
 		for _, p := range ours {
-			if failed[p.Name] {
+			if failed[p.Name] >= enough {
 				continue
 			}
 			if err := do(p); err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				failed[p.Name] = true
+				failed[p.Name]++
 				u.log("%s, %s: %s FAILED: %v", row.Name, p.Name, what, err)
 				u.add(row, p, round, work.Result{Error: fmt.Sprintf("%s: %v", what, err)})
 			}
@@ -174,9 +177,7 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round int) error {
 	alone := func(do func() ([]work.Result, error)) error {
 		results, err := do()
-		for _, res := range results {
-			u.add(row, p, round, res)
-		}
+		u.keep(row, p, round, results)
 		return err
 	}
 	switch {
@@ -194,16 +195,30 @@ func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round 
 			return err
 		}
 		results, err := row.Measure(ctx, u.env, r)
-		for _, res := range results {
-			u.add(row, p, round, res)
-		}
+		u.keep(row, p, round, results)
 		return err
 	})
 }
 
-// on runs do while only this peer is running; it is started if it was not yet.
+// keep adds the results that have figures: those of a part that failed have none.
+func (u *runner) keep(row work.Row, p peers.Peer, round int, results []work.Result) {
+	for _, res := range results {
+		if len(res.Values) > 0 {
+			u.add(row, p, round, res)
+		}
+	}
+}
+
+// on runs do while only this peer is running; it is started if it was not yet, or
+// if it has ended by itself.
 func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) error) error {
-	i := slices.IndexFunc(u.running, func(r *peers.Running) bool { return r.Name == p.Name })
+	is := func(r *peers.Running) bool { return r.Name == p.Name }
+	i := slices.IndexFunc(u.running, is)
+	if i >= 0 && u.running[i].Alive() != nil {
+		u.log("%s: %v", p.Name, u.running[i].Alive())
+		u.running = slices.DeleteFunc(u.running, is) // its data stays until the end, for who wants to look
+		i = -1
+	}
 	if i < 0 {
 		r, err := p.Start(ctx, u.env.Scratch, true)
 		if err != nil {
@@ -213,17 +228,17 @@ func (u *runner) on(ctx context.Context, p peers.Peer, do func(*peers.Running) e
 		i = len(u.running) - 1
 		u.log("%s %s is ready after %v", p.Name, p.Version, r.Ready.Round(time.Millisecond))
 		if err := work.WarmUp(ctx, u.env, r); err != nil {
-			return fmt.Errorf("warm up: %w", err)
+			return fmt.Errorf("warm up: %w", errors.Join(err, r.Alive(), r.Pause()))
 		}
 	}
 	r := u.running[i]
 	if err := r.Resume(); err != nil {
 		return err
 	}
-	if err := r.Alive(); err != nil {
-		return err
+	if err := do(r); err != nil {
+		return errors.Join(err, r.Alive(), r.Pause())
 	}
-	return errors.Join(do(r), r.Pause())
+	return r.Pause()
 }
 
 // fresh runs do on a peer that is started for it and removed afterwards.

@@ -20,8 +20,9 @@ const (
 // tally is one worker's count. Only the worker writes it.
 type tally struct {
 	phase     *atomic.Int32
-	all       int64 // records acked, in any phase
-	n, bytes  int64 // records and bytes acked while measuring
+	counted   chan<- struct{} // holds one when anything was counted
+	all       int64           // records acked, in any phase
+	n, bytes  int64           // records and bytes acked while measuring
 	requests  int64
 	latencies []time.Duration
 }
@@ -32,12 +33,21 @@ func (t *tally) ack(latency time.Duration, records, bytes int64) {
 	if t.phase.Load() != measuring {
 		return
 	}
+	if t.n == 0 {
+		select {
+		case t.counted <- struct{}{}:
+		default:
+		}
+	}
 	t.n, t.bytes, t.requests = t.n+records, t.bytes+bytes, t.requests+1
 	t.latencies = append(t.latencies, latency)
 }
 
 // more is true until the measurement is over.
 func (t *tally) more() bool { return t.phase.Load() != ending }
+
+// firstAck is how long a measurement waits at most for anything to be acked.
+const firstAck = 15 * time.Second
 
 // worker makes load until more is false, waits for what is in flight, and counts
 // with ack. It is one goroutine of a drive.
@@ -47,18 +57,19 @@ type worker func(t *tally) error
 // returns the measurement and how many records were acked in all.
 func drive(ctx context.Context, e *Env, r *peers.Running, window time.Duration, workers []worker) (Result, int64, error) {
 	var phase atomic.Int32
+	counted := make(chan struct{}, 1)
 	tallies := make([]tally, len(workers))
 	failed := make(chan error, len(workers))
 	var wg sync.WaitGroup
 	for i, w := range workers {
-		tallies[i] = tally{phase: &phase, latencies: make([]time.Duration, 0, 1<<14)}
+		tallies[i] = tally{phase: &phase, counted: counted, latencies: make([]time.Duration, 0, 1<<14)}
 		wg.Go(func() {
 			if err := w(&tallies[i]); err != nil {
 				failed <- err
 			}
 		})
 	}
-	measured, err := watch(ctx, e, r, window, &phase, failed)
+	measured, err := watch(ctx, e, r, window, &phase, counted, failed)
 	phase.Store(ending)
 	wg.Wait()
 	close(failed)
@@ -97,10 +108,10 @@ func (r *Result) rates(n, bytes, requests int64) {
 }
 
 // watch leads the phases up to the end of the measurement, or to the first failure.
-func watch(ctx context.Context, e *Env, r *peers.Running, window time.Duration, phase *atomic.Int32, failed <-chan error) (Result, error) {
-	wait := func(d time.Duration) error {
+func watch(ctx context.Context, e *Env, r *peers.Running, window time.Duration, phase *atomic.Int32, counted <-chan struct{}, failed <-chan error) (Result, error) {
+	wait := func(over <-chan time.Time) error {
 		select {
-		case <-time.After(d):
+		case <-over:
 			return nil
 		case err := <-failed:
 			return errors.Join(err, r.Alive())
@@ -108,7 +119,7 @@ func watch(ctx context.Context, e *Env, r *peers.Running, window time.Duration, 
 			return ctx.Err()
 		}
 	}
-	if err := wait(e.Warm); err != nil {
+	if err := wait(time.After(e.Warm)); err != nil {
 		return Result{}, err
 	}
 	m, err := begin(r)
@@ -116,8 +127,16 @@ func watch(ctx context.Context, e *Env, r *peers.Running, window time.Duration, 
 		return Result{}, err
 	}
 	phase.Store(measuring)
-	if err := wait(window); err != nil {
+	if err := wait(time.After(window)); err != nil {
 		return Result{}, err
+	}
+	select { // a broker slower than a short window gets the time for one ack
+	case <-counted:
+	case <-time.After(firstAck):
+	case err := <-failed:
+		return Result{}, errors.Join(err, r.Alive())
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
 	}
 	phase.Store(ending)
 	return m.end()

@@ -3,7 +3,6 @@ package work
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/leatdev/leat/bench/internal/peers"
 	"github.com/leatdev/leat/bench/internal/raw"
@@ -77,9 +76,7 @@ func (g growthRow) beside(ctx context.Context, e *Env, l *bigLog, n int) (Result
 
 // sample is the 64 producers on a topic of their own beside the large one.
 func (g growthRow) sample(ctx context.Context, e *Env, l *bigLog) (Result, error) {
-	short := &Env{Scratch: e.Scratch, Sizes: e.Sizes, Log: e.Log}
-	short.Window = max(e.Window/4, 100*time.Millisecond)
 	return withTopic(ctx, e, l.Running, batchPartitions, nil, func(topic string) (Result, int64, error) {
-		return syncRaw(ctx, short, l.Running, topic, batchPartitions, syncProducers)
+		return syncRaw(ctx, e, l.Running, topic, batchPartitions, syncProducers, e.Window/4)
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // syncNATS is the sync producers on JetStream: a stream in files with one replica
 // for each partition, a connection for each producer.
-func syncNATS(ctx context.Context, e *Env, r *peers.Running, partitions, producers int) (Result, error) {
+func syncNATS(ctx context.Context, e *Env, r *peers.Running, partitions, producers int, window time.Duration) (Result, error) {
 	base := fmt.Sprintf("bench-%d", e.topics.Add(1))
 	name := func(i int) string { return fmt.Sprintf("%s-%d", base, i) }
 	admin, err := nats.Connect("nats://" + r.Addr)
@@ -56,7 +56,7 @@ func syncNATS(ctx context.Context, e *Env, r *peers.Running, partitions, produce
 			return nil
 		})
 	}
-	res, acked, err := drive(ctx, e, r, e.Window, workers)
+	res, acked, err := drive(ctx, e, r, window, workers)
 	var there int64
 	for i := range partitions {
 		info, failed := js.StreamInfo(name(i))
@@ -77,7 +77,7 @@ const patience = 30 * time.Second
 
 // syncAMQP is the sync producers on RabbitMQ: a quorum queue for each partition, a
 // connection with publisher confirms for each producer.
-func syncAMQP(ctx context.Context, e *Env, r *peers.Running, partitions, producers int) (Result, error) {
+func syncAMQP(ctx context.Context, e *Env, r *peers.Running, partitions, producers int, window time.Duration) (Result, error) {
 	url := "amqp://guest:guest@" + r.Addr + "/"
 	base := fmt.Sprintf("bench-%d", e.topics.Add(1))
 	name := func(i int) string { return fmt.Sprintf("%s-%d", base, i) }
@@ -127,7 +127,7 @@ func syncAMQP(ctx context.Context, e *Env, r *peers.Running, partitions, produce
 			return nil
 		})
 	}
-	res, acked, err := drive(ctx, e, r, e.Window, workers)
+	res, acked, err := drive(ctx, e, r, window, workers)
 	var there int64
 	if err == nil { // a queue's count lags a little
 		err = until(ctx, patience, func() error {

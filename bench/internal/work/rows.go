@@ -17,7 +17,7 @@ var once = map[string]int{"": 1}
 // to the next; remove frees it at the end.
 func Rows() (rows []Row, remove func() error) {
 	big := newBigLogs()
-	kib, small, e2e := newConsumeRow(1024), newConsumeRow(100), newEndToEnd()
+	kib, small, e2e := newConsumeRow(1024, false), newConsumeRow(100, true), newEndToEnd()
 	return []Row{
 		{Name: "sync64", About: "64 producers of 1 KiB, each waiting for every ack, on 1 partition", Peers: everyone, Measure: syncRow(1), Bare: bareSync},
 		{Name: "sync64p64", About: "the same, on 64 partitions", Peers: everyone, Measure: syncRow(syncProducers)},
@@ -26,7 +26,7 @@ func Rows() (rows []Row, remove func() error) {
 		{Name: "batch100", About: "batched produce, records of 100 B, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(100), Bare: bareBatch},
 		{Name: "batch1k", About: "batched produce, records of 1 KiB, acks=all, 4 partitions", Peers: batchers, Measure: batchRow(1024), Bare: bareBatch},
 		{Name: "consume", About: "consume records of 1 KiB from 4 partitions: from disk, from the page cache, from the hot tail, ten groups at once from disk", Peers: logs, Setup: kib.setup, Measure: kib.measure, Teardown: kib.teardown, Bare: bareConsume},
-		{Name: "consume100", About: "the same, records of 100 B", Peers: logs, Setup: small.setup, Measure: small.measure, Teardown: small.teardown},
+		{Name: "consume100", About: "the same, records of 100 B: from disk and from the page cache", Peers: []string{"leat", "kafka"}, Setup: small.setup, Measure: small.measure, Teardown: small.teardown},
 		{Name: "e2e", About: "from due to consumed, records of 1 KiB, linger 0: at 2,000/s and at half of the least maximum of the peers", Peers: []string{"leat", "kfake", "kafka"}, Setup: e2e.setup, Measure: e2e.measure},
 		{Name: "fixed50k", About: "50,000 records of 100 B per second, linger 5 ms: from due to acked", Peers: logs4, Measure: fixedRow},
 		{Name: "big8m", About: "records of 8 MiB, 4 in flight", Peers: logs, Measure: bigRow, Fresh: []string{"leat", "kfake-disk"}},

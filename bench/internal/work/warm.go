@@ -20,7 +20,7 @@ func WarmUp(ctx context.Context, e *Env, r *peers.Running) error {
 		if err != nil {
 			return Result{}, 0, err
 		}
-		_, more, err := syncFranz(ctx, e, r, topic, batchPartitions, syncProducers)
+		_, more, err := syncFranz(ctx, e, r, topic, batchPartitions, syncProducers, e.Window)
 		if err != nil {
 			return Result{}, 0, err
 		}
