@@ -10,8 +10,13 @@ import (
 	"github.com/leatdev/leat/internal/sched"
 )
 
+// commitBytes is about what a committed offset takes in the log, with names and
+// metadata of ordinary length.
+const commitBytes = 256
+
 // Commit stores offsets; the answer comes when they are on disk. Topics that do
-// not exist are answered one by one, the others are stored.
+// not exist are answered one by one, the others are stored. It may wait for room in
+// the log, as a produce request does.
 func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCommitResponse)) {
 	res := req.ResponseKind().(*kmsg.OffsetCommitResponse)
 	e := group.Commit{
@@ -49,6 +54,8 @@ func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCom
 		}
 		res.Topics = append(res.Topics, st)
 	}
+	release := g.opt.Store.AwaitReserve(commitBytes * (1 + len(e.Offsets)))
+	defer release()
 	ask(g, req.Group, func(t group.Token) group.Event {
 		e.Token = t
 		e.Offsets, slots = g.dropDeleted(e.Offsets, slots)

@@ -33,7 +33,9 @@ func (b *Broker) commit(units []*unit) []error {
 	var last plog.Pos
 	for i, u := range units {
 		record := kafka.Build(kafka.BatchSpec{}, []kafka.Record{u.change.Record(b.now().UnixMilli())})
+		release := b.Store.AwaitReserve(len(record) + commitBytes*len(u.ops))
 		results, pos, err := b.Store.Submit(append([]plog.Op{plog.Append(b.catalog, record)}, u.ops...)...)
+		release()
 		if err != nil {
 			errs[i] = err
 			continue

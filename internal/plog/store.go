@@ -167,6 +167,15 @@ func (s *Store) Admit(ctx context.Context, n int) (release func(), err error) {
 	return release, err
 }
 
+// patience is how long AwaitReserve waits: Kafka's offsets.commit.timeout.ms.
+const patience = 5 * time.Second
+
+// AwaitReserve keeps n bytes for one Submit that follows without Admit: a commit, a
+// delete, a record of the broker's own. While such appends outrun a checkpoint it
+// waits, 5 s at most; then Submit tells what is the matter. release is called after
+// the Submit. Nobody calls it who holds a lock that others need.
+func (s *Store) AwaitReserve(n int) (release func()) { return s.wal.WaitReserve(patience, n) }
+
 // WhenDurable calls fn once the change at p is on disk (nil) or cannot get
 // there (kerr.KafkaStorageError): at once when that is known, else on the
 // flusher's goroutine, where it must not block.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/leatdev/leat/internal/vfs"
 )
@@ -322,4 +324,55 @@ func TestReleaseIdle(t *testing.T) {
 	if n := len(w.pool.free); n != 0 {
 		t.Errorf("%d chunks are kept", n)
 	}
+}
+
+// Those who append commits wait for a checkpoint that is slow, but not for ever, and
+// not for a disk that is full.
+func TestCommitsWaitForACheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewFaulty(vfs.NewMem())
+		w := openWAL(t, disk, func(o *Options) { o.FileSize, o.MaxFiles = 64<<10, 2 })
+		var last Pos
+		for n := 0; ; n++ {
+			synctest.Wait() // the next file is made, if it is to be
+			if n > 1000 {
+				t.Fatal("there is always room")
+			}
+			p, err := w.Enqueue([]*Frame{batchFrame(0, int64(n), "commit")}, nil, nil)
+			if errors.Is(err, ErrFull) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			durable(t, w, p)
+			last = p
+		}
+		began := time.Now()
+		w.WaitReserve(time.Second, 100)()
+		if waited := time.Since(began); waited != time.Second {
+			t.Errorf("without a checkpoint it waits for %v", waited)
+		}
+		got := make(chan error, 1)
+		go func() {
+			release := w.WaitReserve(time.Hour, 100)
+			defer release()
+			_, err := w.Enqueue([]*Frame{batchFrame(0, 5000, "commit")}, nil, nil)
+			got <- err
+		}()
+		synctest.Wait()
+		if len(got) > 0 {
+			t.Fatal("it does not wait:", <-got)
+		}
+		w.Free(last)
+		if err := <-got; err != nil {
+			t.Error("after the checkpoint:", err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if w.reserved != 0 {
+			t.Errorf("%d bytes stay reserved", w.reserved)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/sched"
@@ -243,13 +244,53 @@ func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
 		}
 		return nil, err
 	}
+	return w.reserve(size), nil
+}
+
+// reserve keeps size bytes until it is called back. Called with mu held.
+func (w *WAL) reserve(size int64) (release func()) {
 	w.reserved += size
 	return func() {
 		w.mu.Lock()
 		w.reserved -= size
 		w.room.Broadcast()
 		w.mu.Unlock()
-	}, nil
+	}
+}
+
+// WaitReserve keeps n bytes of what belongs to commits and deletes for one Enqueue
+// that follows; the caller calls release after it. While a checkpoint is all that
+// stands between them and room it waits, for d at most: those who can wait are not
+// to be refused because the checkpoint is slow. It refuses nobody itself: whether
+// there is room in the end, Enqueue says.
+func (w *WAL) WaitReserve(d time.Duration, n int) (release func()) {
+	size := int64(align(n+groupHeaderSize+frameHeaderSize, blockSize))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fits := func() bool {
+		return w.files.capacity(max(w.largest, int(size)))-w.queued-w.reserved >= size
+	}
+	if !fits() && w.roomErr() == nil {
+		late := false
+		timer := sched.AfterFunc(d, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			late = true
+			w.room.Broadcast()
+		})
+		defer timer.Stop()
+		for !fits() && w.roomErr() == nil && !late {
+			w.makeAhead()
+			if w.opt.Crowded != nil {
+				w.opt.Crowded()
+			}
+			w.room.Wait()
+		}
+	}
+	if !fits() {
+		return func() {}
+	}
+	return w.reserve(size)
 }
 
 // hasRoom reports whether size more bytes of data may come. What lies between

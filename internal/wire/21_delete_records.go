@@ -72,6 +72,8 @@ func (a *api) deleteBefore(topic string, index int32, offset int64) (low int64, 
 		return 0, 0, kerr.OffsetOutOfRange
 	}
 	offset = max(offset, part.Log.Start())
+	release := a.broker.Store.AwaitReserve(0)
+	defer release()
 	_, pos, err = a.broker.Store.Submit(plog.SetStart(part.Log, offset))
 	return offset, pos, err
 }
