@@ -170,7 +170,7 @@ func (w *WAL) tellWritten() {
 func (w *WAL) prepare(g *group) int {
 	h := groupHeader{
 		salt: w.opt.Salt, seq: g.seq, durable: w.Durable(),
-		length: uint32(g.end - g.start), frames: g.frames,
+		length: uint32(g.end - g.start), frames: g.frames, sum: g.sum,
 	}
 	h.put(g.chunk.buf[g.start:])
 	return align(g.end-g.start, blockSize)

@@ -55,6 +55,7 @@ type found struct {
 	off    int64
 	length uint32 // header and frames
 	frames uint32
+	sum    uint32
 	file   int32
 	// ends says that it deletes logs or moves log starts.
 	ends bool
@@ -129,7 +130,7 @@ func (sc *scanner) headers(f vfs.File, file int32) error {
 			off += blockSize
 			continue
 		}
-		g := found{seq: h.seq, off: off, length: h.length, frames: h.frames, file: file}
+		g := found{seq: h.seq, off: off, length: h.length, frames: h.frames, sum: h.sum, file: file}
 		if g.damage, err = sc.check(&g, size); err != nil {
 			return err
 		}

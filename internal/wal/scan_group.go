@@ -12,11 +12,13 @@ import (
 // ones whose logs are known, without their data, and what is wrong.
 func checkGroup(g *found, body []byte) (bad []Frame, err error) {
 	p := body[groupHeaderSize:]
+	var sum uint32
 	for range g.frames {
 		fr, size, header, ferr := parseFrame(p)
 		if !header {
 			return nil, fmt.Errorf("group %d: %w", g.seq, ferr)
 		}
+		sum = sumFrame(sum, p)
 		if ferr != nil {
 			fr.Data = nil // it points into memory that is used again
 			bad = append(bad, fr)
@@ -26,6 +28,9 @@ func checkGroup(g *found, body []byte) (bad []Frame, err error) {
 			g.ends = true
 		}
 		p = p[size:]
+	}
+	if g.sum != 0 && sum != g.sum {
+		return nil, fmt.Errorf("group %d: %w: its frames are not those that it was written with", g.seq, errFrame)
 	}
 	return bad, err
 }

@@ -89,6 +89,7 @@ type group struct {
 	chunk      *chunk
 	start, end int // in the chunk; end without padding
 	frames     uint32
+	sum        uint32 // of the frames
 	before     []Syncer
 	written    []func(error)
 	done       []func(error)
@@ -159,6 +160,7 @@ func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, 
 	g := w.groupFor(need)
 	for _, f := range frames {
 		size, data := f.put(w.cur.buf[w.curOff:])
+		g.sum = sumFrame(g.sum, w.cur.buf[w.curOff:])
 		w.curOff += size
 		f.Data = data
 		if f.Kind == KindBatch {
