@@ -20,7 +20,7 @@ import (
 // the disk has recovered; readers go on; nothing that was acknowledged is lost.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
-	f := newVolatile(t, 512<<20)
+	f := newVolatile(t, "ext4", 512<<20)
 	s := leatproc.New(t, "./cmd/leat", filepath.Join(f.Dir, "data"))
 	s.Start(t)
 	a := traffic.Admin(t, s.Addr)

@@ -20,8 +20,8 @@ const partitions = 4
 // cutter is a broker on a disk that loses power again and again.
 type cutter struct {
 	name, program string
-	args          []string
-	cuts          int
+	kind          string // of file system
+	cuts          int    // under load; each second is followed by one in the recovery
 	// window and size are the producers' (see traffic.Spec).
 	window int
 	size   func(n int) int
@@ -31,10 +31,13 @@ type cutter struct {
 // acks=all, committed, or read by anybody is there when it comes back. (What was
 // acknowledged with acks=1 may be gone, and is not looked for.)
 func TestPowerCut(t *testing.T) {
+	small := func(n int) int { return n % 40 * 600 }
 	for _, c := range []cutter{
-		{name: "defaults", program: "./cmd/leat", cuts: 16, window: 100},
-		{name: "small bounds", program: "./test/tuned", cuts: 20, window: 50, size: func(n int) int { return n % 40 * 600 }},
-		{name: "large records", program: "./cmd/leat", cuts: 8, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
+		{name: "defaults", program: "./cmd/leat", kind: "ext4", cuts: 16, window: 100},
+		{name: "small bounds", program: "./test/tuned", kind: "ext4", cuts: 20, window: 50, size: small},
+		{name: "small bounds on xfs", program: "./test/tuned", kind: "xfs", cuts: 12, window: 50, size: small},
+		{name: "small bounds on btrfs", program: "./test/tuned", kind: "btrfs", cuts: 12, window: 50, size: small},
+		{name: "large records", program: "./cmd/leat", kind: "ext4", cuts: 8, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,8 +50,8 @@ func (c cutter) run(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d (of the moments and of what the disk keeps)", seed)
-	f := newVolatile(t, 512<<20)
-	s := leatproc.New(t, c.program, filepath.Join(f.Dir, "data"), c.args...)
+	f := newVolatile(t, c.kind, 4<<30)
+	s := leatproc.New(t, c.program, filepath.Join(f.Dir, "data"))
 	s.Start(t)
 	a := traffic.Admin(t, s.Addr)
 	for _, topic := range []string{"all", "one"} {
@@ -149,7 +152,7 @@ func checkThere(t *testing.T, addr string, topics []string) {
 // sync loses records that it has acknowledged.
 func TestPowerCutBites(t *testing.T) {
 	t.Parallel()
-	f := newVolatile(t, 512<<20)
+	f := newVolatile(t, "ext4", 4<<30)
 	s := leatproc.New(t, "./cmd/leat", filepath.Join(f.Dir, "data"), "--durability", "relaxed")
 	s.Start(t)
 	traffic.CreateTopic(t, traffic.Admin(t, s.Addr), "all", partitions, nil)

@@ -63,7 +63,13 @@ func Serve(t testing.TB, args ...string) *Server {
 // arguments.
 func New(t testing.TB, program, data string, args ...string) *Server {
 	t.Helper()
-	return &Server{bin: Build(t, program), Data: data, Addr: FreeAddr(t), args: args}
+	s := &Server{bin: Build(t, program), Data: data, Addr: FreeAddr(t), args: args}
+	t.Cleanup(func() {
+		if t.Failed() && s.Process != nil {
+			t.Logf("the broker's last lines:\n%s", s.Tail())
+		}
+	})
+	return s
 }
 
 // Start starts the broker, again on the same data and address if it ran before.

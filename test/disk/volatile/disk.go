@@ -9,9 +9,6 @@ import (
 	"sync"
 )
 
-// Sector is what a disk writes at once or not at all, in bytes.
-const Sector = 512
-
 // ErrPower is what a disk without power answers.
 var ErrPower = errors.New("the disk has no power")
 
@@ -24,6 +21,7 @@ type Disk struct {
 	mu      sync.Mutex
 	platter *os.File
 	size    int64
+	sector  int64
 	cache   map[int64][]byte // by number of the sector: written and not flushed
 	off     bool
 	failing bool
@@ -34,20 +32,22 @@ type Disk struct {
 	written int64 // sectors, ever
 }
 
-// Open takes a file whose size is a whole number of sectors as a platter.
-func Open(path string) (*Disk, error) {
+// Open takes a file whose size is a whole number of sectors as a platter. A
+// sector is what the disk writes at once or not at all, in bytes: 512, or 4096
+// on newer disks.
+func Open(path string, sector int64) (*Disk, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Size()%Sector != 0 {
+	if err == nil && info.Size()%sector != 0 {
 		err = errors.New(path + " is no whole number of sectors long")
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Disk{platter: f, size: info.Size(), cache: map[int64][]byte{}}, nil
+	return &Disk{platter: f, size: info.Size(), sector: sector, cache: map[int64][]byte{}}, nil
 }
 
 // Close closes the platter; the cache is lost.
@@ -76,9 +76,9 @@ func (d *Disk) ReadAt(b []byte, off int64) (int, error) {
 		return 0, ErrPower
 	}
 	n, err := d.platter.ReadAt(b, off)
-	for at := off / Sector; at*Sector < off+int64(n); at++ {
+	for at := off / d.sector; at*d.sector < off+int64(n); at++ {
 		if s, ok := d.cache[at]; ok {
-			if from := at*Sector - off; from >= 0 {
+			if from := at*d.sector - off; from >= 0 {
 				copy(b[from:n], s)
 			} else {
 				copy(b[:n], s[-from:])
@@ -103,12 +103,12 @@ func (d *Disk) WriteAt(b []byte, off int64) (int, error) {
 			}
 			d.left--
 		}
-		at, in := (off+int64(n))/Sector, (off+int64(n))%Sector
+		at, in := (off+int64(n))/d.sector, (off+int64(n))%d.sector
 		s := d.cache[at]
 		if s == nil {
-			s = make([]byte, Sector)
-			if in != 0 || len(b)-n < Sector {
-				if _, err := d.platter.ReadAt(s, at*Sector); err != nil {
+			s = make([]byte, d.sector)
+			if in != 0 || int64(len(b)-n) < d.sector {
+				if _, err := d.platter.ReadAt(s, at*d.sector); err != nil {
 					return n, err
 				}
 			}
@@ -140,8 +140,8 @@ func (d *Disk) keep(sectors []int64) error {
 		if i+1 < len(sectors) && sectors[i+1] == at+1 {
 			continue
 		}
-		first := at + 1 - int64(len(run)/Sector)
-		if _, err := d.platter.WriteAt(run, first*Sector); err != nil {
+		first := at + 1 - int64(len(run))/d.sector
+		if _, err := d.platter.WriteAt(run, first*d.sector); err != nil {
 			return err
 		}
 		run = run[:0]

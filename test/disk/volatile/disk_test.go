@@ -8,13 +8,16 @@ import (
 	"testing"
 )
 
+// Sector is the disks' in these tests.
+const Sector = 512
+
 func open(t *testing.T, sectors int) *Disk {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "platter")
 	if err := os.WriteFile(path, make([]byte, sectors*Sector), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Open(path)
+	d, err := Open(path, Sector)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func answer(d *Disk, op uint32, node uint64, in, out []byte) ([]byte, unix.Errno
 		if node == fileNode {
 			size, mode = uint64(d.Size()), unix.S_IFREG|0o600
 		}
-		u64(node, size, size/Sector, 0, 0, 0)
+		u64(node, size, size/512, 0, 0, 0)
 		u32(0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 	}
 	switch op {
