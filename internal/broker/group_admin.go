@@ -32,7 +32,13 @@ func (g *Groups) Describe(req *kmsg.DescribeGroupsRequest, done func(*kmsg.Descr
 // List names the groups of the states and types asked for.
 func (g *Groups) List(req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
 	res := req.ResponseKind().(*kmsg.ListGroupsResponse)
-	shards := g.all()
+	shards, loading := g.all()
+	if loading {
+		// Some groups could not be named; who asks again gets all.
+		res.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+		done(res)
+		return
+	}
 	var mu sched.Mutex
 	all := gather(len(shards), func() {
 		slices.SortFunc(res.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })

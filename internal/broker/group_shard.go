@@ -1,9 +1,8 @@
 package broker
 
 import (
-	"errors"
+	"sync/atomic"
 
-	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/mutant"
@@ -21,6 +20,9 @@ type groupShard struct {
 	partition int32
 	log       *plog.Log
 	broken    error // why the log could not be read; nothing is served then
+	// loaded says that broken is settled and the machine can be used. It is set once,
+	// with mu held.
+	loaded atomic.Bool
 
 	mu      sched.Mutex
 	machine *group.Coordinator
@@ -29,32 +31,6 @@ type groupShard struct {
 
 // replyTo is the token of every request: it takes the answer.
 type replyTo func(answer any)
-
-// newGroupShard rebuilds a machine from its log. It counts what it meets in n.
-func newGroupShard(g *Groups, t *catalog.Topic, partition int32, n *group.Replayed) *groupShard {
-	cfg := g.cfg
-	cfg.MaxWriteBytes = t.View.MaxMessageBytes
-	s := &groupShard{groups: g, partition: partition, machine: group.New(cfg)}
-	s.log = g.opt.Store.Log(plog.ID{Topic: t.ID, Partition: partition})
-	err := errNoLog
-	if s.log != nil {
-		err = s.log.Fenced()
-	}
-	if err == nil {
-		err = s.log.ReadAll(func(b kafka.Batch) error { return s.replay(b, n) })
-	}
-	if err != nil {
-		s.broken = err
-		g.opt.Logger.Error("groups cannot be loaded from this partition; its groups are not available", "partition", s, "err", err)
-		return s
-	}
-	s.mu.Lock()
-	out := s.carryOut(s.machine.Loaded(g.opt.Now(), g.topicExists))
-	s.finish(out)
-	return s
-}
-
-var errNoLog = errors.New("the catalogue names this partition, but it has no log")
 
 // topicExists says whether offsets of a topic are still of use.
 func (g *Groups) topicExists(name string, id [16]byte) bool {
@@ -92,6 +68,18 @@ func (s *groupShard) step(e group.Event) { s.stepWith(func() group.Event { retur
 func (s *groupShard) stepWith(event func() group.Event) {
 	s.mu.Lock()
 	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
+	s.finish(out)
+}
+
+// topicGone is step for the end of a topic. While the groups are still loading there
+// is nothing to do: they look at the catalogue when they are through.
+func (s *groupShard) topicGone(e group.TopicGone) {
+	s.mu.Lock()
+	if !s.loaded.Load() || s.broken != nil {
+		s.mu.Unlock()
+		return
+	}
+	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), e))
 	s.finish(out)
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -34,7 +35,8 @@ type Groups struct {
 	shards atomic.Pointer[[]*groupShard]
 	create sched.Mutex // held while the topic is made
 
-	loop groupLoop
+	loop  groupLoop
+	loads groupLoads
 }
 
 // GroupsOptions are what Groups stands on. All are needed.
@@ -46,12 +48,17 @@ type GroupsOptions struct {
 	CreateTopic func(ctx context.Context, name string, partitions int32, configs map[string]string) error
 	Logger      *slog.Logger
 	Now         func() time.Time
+	// LoadAtOnce is how many bytes of the groups' log are read before NewGroups
+	// returns; more of them are read in the background. 0 = 256 KiB, which takes less
+	// time than a client needs to connect; negative = none.
+	LoadAtOnce int64
 }
 
 // NewGroups loads the groups that the log holds and starts to watch their
 // deadlines. Records that cannot be read are skipped, and a partition whose log
 // cannot be read is left out, both with a line in the log: its groups are not
-// available, the others are.
+// available, the others are. A long log is read in the background; until a
+// partition is through, its groups answer COORDINATOR_LOAD_IN_PROGRESS.
 func NewGroups(opt GroupsOptions) *Groups {
 	s := opt.Catalog.Snapshot()
 	g := &Groups{opt: opt, cfg: group.DefaultConfig()}
@@ -73,19 +80,9 @@ func NewGroups(opt GroupsOptions) *Groups {
 
 // Close stops watching deadlines. Requests that still wait are not answered: the
 // connections they came by are gone, or answer for themselves.
-func (g *Groups) Close() { g.loop.stop() }
-
-// load makes the machines of a topic that exists.
-func (g *Groups) load(t *catalog.Topic) {
-	began := sched.Now()
-	shards := make([]*groupShard, t.Partitions)
-	var n group.Replayed
-	for p := range shards {
-		shards[p] = newGroupShard(g, t, int32(p), &n)
-	}
-	g.shards.Store(&shards)
-	g.opt.Logger.Info("groups loaded", "partitions", len(shards), "offsets", n.Offsets, "groups", n.Groups,
-		"tombstones", n.Tombstones, "skipped", n.Skipped, "took", sched.Now().Sub(began))
+func (g *Groups) Close() {
+	g.loads.stop()
+	g.loop.stop()
 }
 
 // shard returns the machine of a group. The topic is made for the first one.
@@ -95,15 +92,22 @@ func (g *Groups) shard(groupID string) (*groupShard, error) {
 	}
 	s := *g.shards.Load()
 	sh := s[groupPartition(groupID, len(s))]
-	if sh.broken != nil {
+	switch {
+	case !sh.loaded.Load():
+		return nil, kerr.CoordinatorLoadInProgress
+	case sh.broken != nil:
 		return nil, kerr.CoordinatorNotAvailable
 	}
 	return sh, nil
 }
 
-// Available says whether the group's coordinator can be used: nil, or a kerr.
+// Available says whether the group's coordinator can be used: nil, or a kerr. One
+// that is loading its groups is here all the same; it says so itself.
 func (g *Groups) Available(groupID string) error {
 	_, err := g.shard(groupID)
+	if errors.Is(err, kerr.CoordinatorLoadInProgress) {
+		return nil
+	}
 	return err
 }
 
@@ -136,25 +140,33 @@ func (g *Groups) Ready(ctx context.Context) error {
 	return nil
 }
 
-// all returns the machines that work; none when the topic does not exist.
-func (g *Groups) all() []*groupShard {
+// all returns the machines that work, none when the topic does not exist, and
+// whether there are others that are still loading.
+func (g *Groups) all() (s []*groupShard, loading bool) {
 	p := g.shards.Load()
 	if p == nil {
-		return nil
+		return nil, false
 	}
-	var s []*groupShard
 	for _, sh := range *p {
-		if sh.broken == nil {
+		switch {
+		case !sh.loaded.Load():
+			loading = true
+		case sh.broken == nil:
 			s = append(s, sh)
 		}
 	}
-	return s
+	return s, loading
 }
 
-// TopicDeleted forgets the offsets of a topic that was deleted.
+// TopicDeleted forgets the offsets of a topic that was deleted: the catalogue has it
+// no more.
 func (g *Groups) TopicDeleted(name string, id kafka.UUID) {
-	for _, sh := range g.all() {
-		sh.step(group.TopicGone{Topic: name, ID: id})
+	p := g.shards.Load()
+	if p == nil {
+		return
+	}
+	for _, sh := range *p {
+		sh.topicGone(group.TopicGone{Topic: name, ID: id})
 	}
 }
 
