@@ -67,8 +67,9 @@ type scene struct {
 	rejected int
 }
 
-// shares that leaders give away: the first member gets the first.
-var shares = []string{"p0", "p1", "p2"}
+// shares that leaders give away: the first member gets the first. There are more
+// members than players where one comes back without its id.
+var shares = []string{"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"}
 
 func exploredConfig() Config {
 	cfg := DefaultConfig()
