@@ -11,5 +11,5 @@ install() {
 }
 case ${1:-test} in
 install) install ;;
-test) cd "$here" && LEAT_KAFKA_LIBS=$(install) LEAT_REQUIRE=1 go test -count=1 -timeout 120s . ;;
+test) cd "$here" && LEAT_KAFKA_LIBS=$(install) LEAT_REQUIRE=1 go test -count=1 -timeout 175s . ;;
 esac

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,65 +25,100 @@ const clusterID = "bGVhdC1kaWZmZXJlbnQtMQ"
 //go:embed pom.xml
 var pomXML []byte
 
+// Kafka is an Apache Kafka that runs.
+type Kafka struct {
+	// Addr is where it listens; Logs is the directory of its partitions.
+	Addr, Logs string
+
+	dir    string
+	broker *exec.Cmd
+	ended  chan struct{}
+}
+
 // Start starts a Kafka of its own. stop ends it and removes its data. The error
 // says what is missing on this machine.
 func Start() (addr string, stop func(), err error) {
+	k, err := Run()
+	if err != nil {
+		return "", nil, err
+	}
+	return k.Addr, k.Remove, nil
+}
+
+// Run is Start with further lines for server.properties, of a Kafka whose files can be
+// looked at.
+func Run(more ...string) (_ *Kafka, err error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return "", nil, errors.New("there is no java")
+		return nil, errors.New("there is no java")
 	}
 	libs, err := jars()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "leat-kafka")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	controller, err := freePort()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	config := filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(config, []byte(properties(dir, port, controller)), 0o644); err != nil {
-		return "", nil, err
+	text := properties(dir, port, controller) + strings.Join(more, "\n") + "\n"
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		return nil, err
 	}
 	format := exec.Command(java, "-cp", filepath.Join(libs, "*"), "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", config)
 	if out, err := format.CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("kafka's storage tool: %w\n%s", err, out)
+		return nil, fmt.Errorf("kafka's storage tool: %w\n%s", err, out)
 	}
-	broker := exec.Command(java, "-Xms256m", "-Xmx256m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
-	broker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := broker.Start(); err != nil {
-		return "", nil, err
+	k := &Kafka{Addr: fmt.Sprintf("127.0.0.1:%d", port), Logs: filepath.Join(dir, "data"), dir: dir, ended: make(chan struct{})}
+	k.broker = exec.Command(java, "-Xms256m", "-Xmx256m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
+	k.broker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := k.broker.Start(); err != nil {
+		return nil, err
 	}
-	ended := make(chan struct{})
-	go func() { _ = broker.Wait(); close(ended) }()
-	stop = func() {
-		_ = broker.Process.Kill() // it may have ended by itself
-		<-ended
-		_ = os.RemoveAll(dir)
-	}
-	addr = fmt.Sprintf("127.0.0.1:%d", port)
+	go func() { _ = k.broker.Wait(); close(k.ended) }()
 	for deadline := time.After(patience); ; {
-		if nc, err := net.Dial("tcp", addr); err == nil {
+		if nc, err := net.Dial("tcp", k.Addr); err == nil {
 			_ = nc.Close()
-			return addr, stop, nil
+			return k, nil
 		}
 		select {
-		case <-ended:
-			stop()
-			return "", nil, errors.New("kafka ended at its start")
+		case <-k.ended:
+			k.Remove()
+			return nil, errors.New("kafka ended at its start")
 		case <-deadline:
-			stop()
-			return "", nil, errors.New("kafka does not listen")
+			k.Remove()
+			return nil, errors.New("kafka does not listen")
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// Stop stops it properly; its files stay until Remove.
+func (k *Kafka) Stop() error {
+	if err := k.broker.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-k.ended:
+		return nil
+	case <-time.After(patience):
+		return errors.New("kafka does not stop")
+	}
+}
+
+// Remove ends it and removes its files.
+func (k *Kafka) Remove() {
+	_ = k.broker.Process.Kill() // it may have ended by itself
+	<-k.ended
+	_ = os.RemoveAll(k.dir)
 }
 
 // jars finds the folder with Kafka's jars, and gets them if Maven is there.
