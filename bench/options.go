@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leatdev/leat/bench/internal/peers"
 	"github.com/leatdev/leat/bench/internal/work"
@@ -17,6 +18,7 @@ type options struct {
 	only   []string // rows; empty: all
 	peers  []string
 	smoke  bool
+	budget time.Duration // when it is spent, every row has one round
 	list   bool
 	args   string // as they were given
 	sizes  work.Sizes
@@ -32,6 +34,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.list, "list", false, "list rows and peers")
 	f.BoolVar(&o.smoke, "smoke", false, "one short round of everything: shows that it works, in about a minute; the numbers mean nothing")
 	size := f.Int64("big-log-gb", work.Full.BigLog>>30, "size of the log for start and growth, in GiB")
+	f.DurationVar(&o.budget, "budget", 22*time.Minute, "when this time is spent, rows that are left have one round each")
 	f.DurationVar(&o.sizes.Window, "window", work.Full.Window, "how long one measurement takes")
 	if err := f.Parse(args); err != nil {
 		return o, err

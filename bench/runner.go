@@ -94,11 +94,15 @@ func (u *runner) rows(ctx context.Context, found []peers.Peer) (err error) {
 func (u *runner) fitDisk() {
 	const logs = 4
 	if room := int64(u.run.Machine.FreeGB*1e9) / logs; u.run.Sizes.BigLog > room {
-		note := fmt.Sprintf("the large log is %.1f GiB instead of %.1f: the disk has %.1f GB free", float64(room)/(1<<30), float64(u.run.Sizes.BigLog)/(1<<30), u.run.Machine.FreeGB)
-		u.log("%s", note)
-		u.run.Notes = append(u.run.Notes, note)
+		u.note(fmt.Sprintf("the large log is %.1f GiB instead of %.1f: the disk has %.1f GB free", float64(room)/(1<<30), float64(u.run.Sizes.BigLog)/(1<<30), u.run.Machine.FreeGB))
 		u.run.Sizes.BigLog = room
 	}
+}
+
+// note tells something that the report is to tell, too.
+func (u *runner) note(text string) {
+	u.log("%s", text)
+	u.run.Notes = append(u.run.Notes, text)
 }
 
 // failures is an error that names what failed.
@@ -157,6 +161,10 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 		}
 	}
 	for round := 1; round <= u.o.rounds; round++ {
+		if round > 1 && time.Since(u.began) > u.o.budget {
+			u.note(fmt.Sprintf("%s has %d rounds: the time of %v was spent", row.Name, round-1, u.o.budget))
+			break
+		}
 		if err := each("measure", round, func(p peers.Peer) error {
 			for _, who := range []string{"", p.Name} {
 				if most, ok := row.Rounds[who]; ok && round > most {

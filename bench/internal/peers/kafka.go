@@ -40,7 +40,7 @@ func findKafka(ctx context.Context, _ string) ([]Peer, error) {
 	}
 	kafka := func(name, durability string, durable bool, extra string) Peer {
 		return Peer{
-			Name: name, Version: version, Protocol: Kafka, Durability: durability, Durable: durable, ready: kafkaReady,
+			Name: name, Version: version, Protocol: Kafka, Durability: durability, Durable: durable, Compiles: true, ready: kafkaReady,
 			prepare: func(ctx context.Context, dir string, port int, paused bool) error {
 				config := filepath.Join(dir, "server.properties")
 				text := kafkaConfig(dir, port) + extra

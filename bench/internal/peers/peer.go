@@ -34,6 +34,8 @@ type Peer struct {
 	Durability string `json:"durability"`
 	// Durable: an ack is on disk.
 	Durable bool `json:"durable"`
+	// Compiles while it runs: it is slow until what is hot is compiled.
+	Compiles bool `json:"compiles"`
 
 	// prepare makes an empty data directory that the broker can start on; what it
 	// takes is not measured.

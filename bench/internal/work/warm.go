@@ -8,11 +8,10 @@ import (
 	"github.com/leatdev/leat/bench/internal/raw"
 )
 
-// WarmUp gives a peer that was just started its share of everything before it is
-// measured: a virtual machine needs about a million records until it has compiled
-// what is hot. Nothing of it is counted.
+// WarmUp gives a peer that compiles while it runs its share of everything before it
+// is measured: a virtual machine needs about a million records. Nothing is counted.
 func WarmUp(ctx context.Context, e *Env, r *peers.Running) error {
-	if r.Protocol != peers.Kafka {
+	if !r.Compiles {
 		return nil
 	}
 	_, err := withTopic(ctx, e, r, batchPartitions, nil, func(topic string) (Result, int64, error) {
