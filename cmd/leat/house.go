@@ -48,6 +48,7 @@ func (h *house) brokerPart() life.Part {
 	return life.Part{
 		Name: "broker",
 		Start: func(ctx context.Context) error {
+			limitMemory(h.log)
 			s, err := server.Start(ctx, server.Config{
 				DataDir: h.o.data, Listen: h.o.listen, Advertise: h.o.advertise, Configs: h.o.configs,
 				Relaxed: h.o.durability == "relaxed", Log: h.log,

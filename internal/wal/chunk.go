@@ -33,9 +33,10 @@ type chunkPool struct {
 	out  atomic.Int64 // bytes in chunks that are in use
 }
 
-// keepFree is how many idle chunks stay with us; the rest is the garbage
-// collector's, so that memory shrinks again after a load.
-const keepFree = 4
+// keepFree is how many idle chunks stay with us, until drop: those that a checkpoint
+// lets go of at once. To make and clear them anew for the next one costs more than
+// all else that is done with them.
+const keepFree = 64
 
 func (p *chunkPool) get(atLeast int) *chunk {
 	size := max(align(atLeast, blockSize), chunkSize)

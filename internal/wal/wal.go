@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,8 @@ type Options struct {
 	FileSize int64
 	// MaxFiles bounds the log; default 8. At the bound WaitRoom waits for a checkpoint.
 	MaxFiles int
-	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB.
+	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB,
+	// or a quarter of the process's memory limit when that is less.
 	MaxMemory int64
 	// Crowded (may be nil) is called when somebody begins to wait for room or finds
 	// none: it is time for a checkpoint. It must not block.
@@ -105,7 +107,7 @@ func Open(opt Options) (*WAL, error) {
 		opt.MaxFiles = 8
 	}
 	if opt.MaxMemory == 0 {
-		opt.MaxMemory = 96 << 20
+		opt.MaxMemory = min(96<<20, debug.SetMemoryLimit(-1)/4)
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -42,7 +43,8 @@ type Config struct {
 	MaxInFlight      int
 	MaxInFlightBytes int64
 	// Memory bounds the frames of all connections together. The default is the
-	// broker's queued.max.request.bytes, and where that is -1 DefaultMemory.
+	// broker's queued.max.request.bytes, and where that is -1 DefaultMemory, or a
+	// quarter of the process's memory limit when that is less.
 	Memory int64
 }
 
@@ -81,7 +83,8 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.Memory == 0 && cfg.Broker != nil {
 		cfg.Memory = max(cfg.Broker.Catalog.Snapshot().Int("queued.max.request.bytes"), 0)
 	}
-	cfg.Memory = orDefault(cfg.Memory, DefaultMemory)
+	// Of a small machine's memory (GOMEMLIMIT) no more than a quarter.
+	cfg.Memory = orDefault(cfg.Memory, min(DefaultMemory, debug.SetMemoryLimit(-1)/4))
 	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}}
 	s.hard, s.kill = context.WithCancel(context.Background())
 	s.speak(handlers)
