@@ -97,15 +97,22 @@ func (s *Store) tidy() {
 	deleted, trimmed := s.delete, s.trim
 	s.delete, s.trim = nil, nil
 	s.mu.Unlock()
+	var again []*Log // the next time; a start after a clean stop does not look for them
 	for _, l := range deleted {
 		if err := s.removeDir(l); err != nil {
-			s.opt.Logger.Warn("cannot remove the directory of a deleted log", "dir", l.dir(), "err", err)
+			s.opt.Logger.Warn("cannot remove the directory of a deleted log, will be tried again", "dir", l.dir(), "err", err)
+			again = append(again, l)
 		}
 	}
 	for _, l := range trimmed {
 		if err := s.dropSegments(l); err != nil {
 			s.opt.Logger.Warn("cannot remove segments below the log start", "dir", l.dir(), "err", err)
 		}
+	}
+	if len(again) > 0 {
+		s.mu.Lock()
+		s.delete = append(s.delete, again...)
+		s.mu.Unlock()
 	}
 	if len(deleted) > 0 {
 		s.wal.LookAgain()

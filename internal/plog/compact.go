@@ -72,6 +72,9 @@ var errDamagedSegment = errors.New("segment is damaged")
 // next call takes another one. Called in a loop by whoever keeps house, with a
 // pause after nil or an error; it can be cancelled at any time.
 func (s *Store) CompactNext(ctx context.Context) (*Compaction, error) {
+	if s.wal.Err() != nil {
+		return nil, nil // nothing is written any more, and what was copied could not be recorded
+	}
 	var best *Log
 	var most float64
 	now := s.opt.Now().UnixMilli()

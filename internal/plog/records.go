@@ -92,8 +92,9 @@ func (r *Records) Piece(off int, p *Piece) error {
 func (l *Log) piece(s *stretch, pos uint32, p *Piece) error {
 	to := s.at + s.n
 	if !s.whole {
-		if to = l.tailPiece(s, pos, p); len(p.Mem) > 0 {
-			return nil
+		var err error
+		if to, err = l.tailPiece(s, pos, p); err != nil || len(p.Mem) > 0 {
+			return err
 		}
 	}
 	if s.file == nil {
@@ -109,17 +110,21 @@ func (l *Log) piece(s *stretch, pos uint32, p *Piece) error {
 
 // tailPiece sets p to memory of the tail, or returns up to which byte the stretch is
 // in the file.
-func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
+func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	if l.gone {
+		// The tail of a deleted log is dropped, and never comes into the file.
+		return 0, kerr.UnknownTopicOrPartition
+	}
 	to = s.at + s.n
 	i := l.inTailAt(s.seg, pos)
 	if i == len(l.tail) || l.tail[i].seg.base != s.seg.base {
 		s.whole = true // nothing comes back into the tail
-		return to
+		return to, nil
 	}
 	if at := l.tail[i].at; at > pos {
-		return min(to, at)
+		return min(to, at), nil
 	}
 	n := 0
 	for ; i < len(l.tail) && pos < to && l.tail[i].seg.base == s.seg.base; i++ {
@@ -134,12 +139,12 @@ func (l *Log) tailPiece(s *stretch, pos uint32, p *Piece) (to uint32) {
 		n += len(b)
 	}
 	if n > 0 {
-		return pos
+		return pos, nil
 	}
 	for ; i < len(l.tail) && l.tail[i].ref() && l.tail[i].seg.base == s.seg.base && pos < to; i++ {
 		pos = l.tail[i].at + l.tail[i].size
 	}
-	return pos
+	return pos, nil
 }
 
 // copyTail copies what of the records from byte off on is in the tail; 0 when nothing

@@ -91,8 +91,9 @@ func (rp *replay) spill() error {
 			rp.written = append(rp.written, l)
 			rp.from[l] = l.firstIncomplete()
 		}
-		// All but the last: that one may still grow, and has its file if it does.
-		l.dropBelow(rp.starts[l.id], 1)
+		// All but the last: that one may still grow, and has its file if it does. The
+		// log start may be in the checkpoint, which may name segments below it.
+		l.dropBelow(max(rp.starts[l.id], l.first), 1)
 	}
 	plans := s.plans()
 	for _, p := range plans {
