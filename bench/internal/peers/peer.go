@@ -47,6 +47,8 @@ type Peer struct {
 	// inner is the name of the child process that is the broker, where command
 	// starts a script that waits for it.
 	inner string
+	// after ends what the broker leaves behind when it has ended. Optional.
+	after func(port int) error
 }
 
 // Running is a started peer.
@@ -115,9 +117,16 @@ func (r *Running) Again(ctx context.Context) error {
 }
 
 // Remove stops the peer and removes its data.
-func (r *Running) Remove() error { return errors.Join(r.Stop(), os.RemoveAll(r.Dir)) }
+func (r *Running) Remove() error {
+	err := r.Stop()
+	if r.after != nil {
+		err = errors.Join(err, r.after(r.port))
+	}
+	return errors.Join(err, os.RemoveAll(r.Dir))
+}
 
-// freePort returns a port whose successor is free, too: Kafka's controller takes it.
+// freePort returns a port whose two successors are free, too: Kafka's controller and
+// RabbitMQ's nodes take them.
 func freePort() (int, error) {
 	for range 100 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -125,14 +134,19 @@ func freePort() (int, error) {
 			return 0, err
 		}
 		port := l.Addr().(*net.TCPAddr).Port
-		next, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		free := 0
+		for _, next := range []int{port + 1, port + 2} {
+			if n, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", next)); err == nil {
+				n.Close()
+				free++
+			}
+		}
 		l.Close()
-		if err == nil {
-			next.Close()
+		if free == 2 {
 			return port, nil
 		}
 	}
-	return 0, errors.New("no two free ports in a row")
+	return 0, errors.New("no three free ports in a row")
 }
 
 func noPreparation(context.Context, string, int, bool) error { return nil }
