@@ -166,6 +166,7 @@ func (o *office) finish(t *testing.T) {
 // full, and makes room in three ways: retention, the end of a topic, and somebody
 // else's file that goes.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	for _, fi := range fillers {
 		t.Run(fi.name, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +225,7 @@ func TestFullDisk(t *testing.T) {
 // Nothing is promised then but that nothing is lost and that all goes on when
 // there is room, also after a kill -9.
 func TestNoSpaceAtAll(t *testing.T) {
+	t.Parallel()
 	for _, fi := range fillers {
 		t.Run(fi.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,15 +2,14 @@ package disk
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/leatdev/leat/test/disk/volatile"
 	"github.com/leatdev/leat/test/leatproc"
 	"github.com/leatdev/leat/test/traffic"
 )
@@ -28,16 +27,18 @@ type cutter struct {
 }
 
 // TestPowerCut takes the power away under load. What was acknowledged with
-// acks=all, committed, or read by anybody is there when it comes back. (What was
-// acknowledged with acks=1 may be gone, and is not looked for.)
+// acks=all, committed, created or read by anybody is there when it comes back;
+// what was deleted is not. (What was acknowledged with acks=1 may be gone, and is
+// not looked for.)
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	small := func(n int) int { return n % 40 * 600 }
 	for _, c := range []cutter{
-		{name: "defaults", program: "./cmd/leat", kind: "ext4", cuts: 16, window: 100},
-		{name: "small bounds", program: "./test/tuned", kind: "ext4", cuts: 20, window: 50, size: small},
-		{name: "small bounds on xfs", program: "./test/tuned", kind: "xfs", cuts: 12, window: 50, size: small},
-		{name: "small bounds on btrfs", program: "./test/tuned", kind: "btrfs", cuts: 12, window: 50, size: small},
-		{name: "large records", program: "./cmd/leat", kind: "ext4", cuts: 8, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
+		{name: "defaults", program: "./cmd/leat", kind: "ext4", cuts: 14, window: 100},
+		{name: "small bounds", program: "./test/tuned", kind: "ext4", cuts: 16, window: 50, size: small},
+		{name: "small bounds on xfs", program: "./test/tuned", kind: "xfs", cuts: 10, window: 50, size: small},
+		{name: "small bounds on btrfs", program: "./test/tuned", kind: "btrfs", cuts: 10, window: 50, size: small},
+		{name: "large records", program: "./cmd/leat", kind: "ext4", cuts: 6, window: 4, size: func(n int) int { return 60_000 + n%5*40_000 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -54,68 +55,73 @@ func (c cutter) run(t *testing.T) {
 	s := leatproc.New(t, c.program, filepath.Join(f.Dir, "data"))
 	s.Start(t)
 	a := traffic.Admin(t, s.Addr)
-	for _, topic := range []string{"all", "one"} {
-		traffic.CreateTopic(t, a, topic, partitions, map[string]string{"segment.bytes": "4194304"})
+	for _, topic := range []string{"all", "one", "trimmed"} {
+		traffic.CreateTopic(t, a, topic, partitions, map[string]string{"segment.bytes": "1048576"})
 	}
-	spec := traffic.Spec{Topic: "all", Partitions: partitions, Idempotent: true, Window: c.window, Size: c.size}
-	var producers []*traffic.Producer
-	for _, name := range []string{"a", "b"} {
-		spec.Name = name
-		producers = append(producers, traffic.NewProducer(t, s.Addr, spec))
+	producer := func(name, topic string, idempotent bool) *traffic.Producer {
+		return traffic.NewProducer(t, s.Addr, traffic.Spec{Name: name, Topic: topic, Partitions: partitions, Idempotent: idempotent, Window: c.window, Size: c.size})
 	}
-	beside := traffic.NewProducer(t, s.Addr, traffic.Spec{Name: "c", Topic: "one", Partitions: partitions, Window: c.window, Size: c.size})
+	producers := []*traffic.Producer{producer("a", "all", true), producer("b", "all", true), producer("c", "one", false), producer("d", "trimmed", true)}
+	trim := traffic.NewTrimmer(t, s.Addr, producers[3])
+	churn := traffic.NewChurner(t, s.Addr)
 	reader := traffic.NewReader(t, s.Addr, "readers", "all")
 	working, stop := context.WithCancel(t.Context())
 	defer stop()
 	reading, stopReading := context.WithCancel(t.Context())
 	defer stopReading()
-	for _, p := range append(producers, beside) {
+	for _, p := range producers {
 		go p.Run(working)
 	}
+	go trim.Run(working)
+	go churn.Run(working)
 	go reader.Run(reading)
 
-	var topics []string
-	cached, kept := 0, 0
+	lost := volatile.Lost{}
+	cut := func(sectors int, most time.Duration, keep float64) {
+		f.cutSoon(rng, sectors, most)
+		churn.Interrupt()
+		s.Kill()
+		l := f.powerCycle(t, rng, keep)
+		lost.Cached, lost.Kept = lost.Cached+l.Cached, lost.Kept+l.Kept
+	}
 	for i := range c.cuts {
-		for _, p := range append(producers, beside) {
-			p.WaitFor(t, p.Acked()+1+rng.IntN(4*c.window))
-		}
-		reader.WaitFor(t, reader.Commits()+1)
-		topics = append(topics, fmt.Sprintf("made-before-cut-%d", i))
-		traffic.CreateTopic(t, a, topics[i], 1, nil)
-		f.cutSoon(rng, 4000, 100*time.Millisecond)
-		committed := reader.Acknowledged()
-		busy := 0
 		for _, p := range producers {
-			busy += p.UnderWay()
+			p.WaitFor(t, p.Acked()+1+rng.IntN(2*c.window))
 		}
-		if busy == 0 {
+		switch i % 3 {
+		case 0:
+			reader.WaitFor(t, reader.Commits()+1)
+		case 1:
+			churn.WaitFor(t, churn.Count()+1)
+		case 2:
+			trim.WaitFor(t, trim.Count()+1)
+		}
+		cut(4000, 100*time.Millisecond, []float64{0, 0.5, 0.95}[i%3])
+		committed, starts, deleted, kept := reader.Acknowledged(), trim.Acknowledged(), churn.Deleted(), churn.Kept()
+		if producers[0].UnderWay()+producers[1].UnderWay()+producers[3].UnderWay() == 0 {
 			t.Fatalf("cut %d met nobody at work", i)
 		}
-		s.Kill()
-		lost := f.powerCycle(t, rng, []float64{0, 0.5, 0.95}[i%3])
-		cached, kept = cached+lost.Cached, kept+lost.Kept
 		if i%2 == 1 { // and once more in the middle of the recovery
 			s.Launch(t)
-			f.cutSoon(rng, 300, 60*time.Millisecond)
-			s.Kill()
-			lost := f.powerCycle(t, rng, 0.5)
-			cached, kept = cached+lost.Cached, kept+lost.Kept
+			cut(300, 60*time.Millisecond, 0.5)
 		}
 		s.Start(t)
 		reader.CheckCommits(t, a, committed)
-		checkThere(t, s.Addr, topics)
+		trim.CheckStarts(t, starts)
+		churn.CheckTopics(t, deleted, kept)
 		if t.Failed() {
 			t.Fatalf("so it is after cut %d", i)
 		}
 	}
-	if cached == kept {
+	if lost.Cached == lost.Kept {
 		t.Error("the disk has lost nothing: these were no power cuts")
 	}
 	stop()
-	for _, p := range append(producers, beside) {
+	for _, p := range producers {
 		p.Finish(t, a)
 	}
+	<-trim.Done()
+	<-churn.Done()
 	ends := traffic.Ends(t, a, "all")
 	reader.CatchUp(t, ends)
 	stopReading()
@@ -123,29 +129,17 @@ func (c cutter) run(t *testing.T) {
 	reader.CheckCommits(t, a, ends)
 	log := traffic.Read(t, s.Addr, "all")
 	log.CheckOnly(t, producers...)
-	for _, p := range producers {
-		p.Check(t, log)
-	}
+	producers[0].Check(t, log)
+	producers[1].Check(t, log)
 	reader.Check(t, log)
-	traffic.Read(t, s.Addr, "one").CheckOnly(t, beside)
+	log = traffic.Read(t, s.Addr, "trimmed")
+	log.CheckOnly(t, producers...)
+	producers[3].Check(t, log)
+	trim.Check(t, log)
+	traffic.Read(t, s.Addr, "one").CheckOnly(t, producers...)
+	churn.Check(t)
 	flushes, sectors := f.disk.Flushes()
-	t.Logf("%d cuts: the disk had %d sectors in its cache and kept %d of them; %d flushes and %d sectors written in all", c.cuts+c.cuts/2, cached, kept, flushes, sectors)
-}
-
-// checkThere fails the test if a topic that was created is not there.
-func checkThere(t *testing.T, addr string, topics []string) {
-	t.Helper()
-	cl := traffic.Client(t, addr, kgo.AlwaysRetryEOF())
-	defer cl.Close()
-	ids, err := traffic.TopicIDs(t.Context(), cl, topics...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, topic := range topics {
-		if _, there := ids[topic]; !there {
-			t.Errorf("topic %s was created and is not there", topic)
-		}
-	}
+	t.Logf("%d cuts: the disk had %d sectors in its cache and kept %d of them; %d flushes and %d sectors written in all", c.cuts+c.cuts/2, lost.Cached, lost.Kept, flushes, sectors)
 }
 
 // TestPowerCutBites shows that the test above can fail: a broker that does not

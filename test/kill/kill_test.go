@@ -56,8 +56,8 @@ type rig struct {
 	rng       *rand.Rand
 	producers []*traffic.Producer
 	reader    *traffic.Reader
-	churn     *churner
-	trim      *trimmer
+	churn     *traffic.Churner
+	trim      *traffic.Trimmer
 
 	killed, open, starting int // kills: under load, in a recovery, in a start that had recovered
 }
@@ -80,8 +80,8 @@ func (sc scenario) run(t *testing.T) {
 	producer("b", "all", true)
 	// acks=1 is in a file before the answer: power may take it, a kill may not.
 	producer("c", "one", false)
-	g.trim = newTrimmer(t, s.Addr, producer("d", "trimmed", true))
-	g.churn = newChurner(t, s.Addr)
+	g.trim = traffic.NewTrimmer(t, s.Addr, producer("d", "trimmed", true))
+	g.churn = traffic.NewChurner(t, s.Addr)
 	g.reader = traffic.NewReader(t, s.Addr, "readers", "all")
 
 	working, stop := context.WithCancel(t.Context())
@@ -91,8 +91,8 @@ func (sc scenario) run(t *testing.T) {
 	for _, p := range g.producers {
 		go p.Run(working)
 	}
-	go g.trim.run(working)
-	go g.churn.run(working)
+	go g.trim.Run(working)
+	go g.churn.Run(working)
 	go g.reader.Run(reading)
 
 	for i := range sc.kills {
@@ -102,8 +102,8 @@ func (sc scenario) run(t *testing.T) {
 	for _, p := range g.producers {
 		p.Finish(t, g.a)
 	}
-	<-g.trim.done
-	<-g.churn.done
+	<-g.trim.Done()
+	<-g.churn.Done()
 	ends := traffic.Ends(t, g.a, "all")
 	g.reader.CatchUp(t, ends)
 	stopReading()
@@ -122,12 +122,12 @@ func (g *rig) cycle(t *testing.T, i int) {
 	case 0:
 		g.reader.WaitFor(t, g.reader.Commits()+1)
 	case 1:
-		g.churn.waitFor(t, g.churn.count()+1)
+		g.churn.WaitFor(t, g.churn.Count()+1)
 	case 2:
-		g.trim.waitFor(t, g.trim.count()+1)
+		g.trim.WaitFor(t, g.trim.Count()+1)
 	}
 	g.moment(20 * time.Millisecond) // off the step that the acknowledgements have set
-	g.churn.kills.Add(1)
+	g.churn.Interrupt()
 	g.s.Kill()
 	busy := 0
 	for _, p := range g.producers {
@@ -137,18 +137,14 @@ func (g *rig) cycle(t *testing.T, i int) {
 		t.Fatalf("kill %d met nobody at work", i)
 	}
 	g.killed++
-	committed, starts, deleted, kept := g.reader.Acknowledged(), g.trim.acknowledged(), g.churn.deleted(), g.churn.kept()
+	committed, starts, deleted, kept := g.reader.Acknowledged(), g.trim.Acknowledged(), g.churn.Deleted(), g.churn.Kept()
 	if i%3 == 2 {
 		g.killRecovery(t)
 	}
 	g.s.Start(t)
 	g.reader.CheckCommits(t, g.a, committed)
-	for p, at := range traffic.Starts(t, g.a, "trimmed") {
-		if at < starts[p] {
-			t.Errorf("after kill %d: partition %d begins at %d, and a deletion up to %d was acknowledged", i, p, at, starts[p])
-		}
-	}
-	g.churn.checkTopics(t, deleted, kept)
+	g.trim.CheckStarts(t, starts)
+	g.churn.CheckTopics(t, deleted, kept)
 	if t.Failed() {
 		t.Fatalf("so it is after kill %d", i)
 	}
@@ -164,7 +160,7 @@ func (g *rig) killRecovery(t *testing.T) {
 	} else {
 		g.s.Logged(t, "data directory is open", traffic.Patience)
 	}
-	g.churn.kills.Add(1)
+	g.churn.Interrupt()
 	g.s.Kill()
 	if g.s.Has("data directory is open") {
 		g.starting++
@@ -192,10 +188,10 @@ func (g *rig) check(t *testing.T) {
 		case "all":
 			g.reader.Check(t, log)
 		case "trimmed":
-			g.trim.check(t, log)
+			g.trim.Check(t, log)
 		}
 	}
-	g.churn.check(t)
+	g.churn.Check(t)
 }
 
 // TestEnoughKills holds the scenarios to what this suite promises.

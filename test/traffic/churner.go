@@ -1,4 +1,4 @@
-package kill
+package traffic
 
 import (
 	"context"
@@ -15,19 +15,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatdev/leat/test/leatproc"
-	"github.com/leatdev/leat/test/traffic"
 )
 
-// churner creates topics, writes into them, deletes them and makes them again;
+// Churner creates topics, writes into them, deletes them and makes them again;
 // each fifth one it leaves.
-type churner struct {
+type Churner struct {
 	cl   *kgo.Client
 	a    *kadm.Client
 	addr string
 	done chan struct{}
-	// kills counts the kills, each before it is done. A request during one may
-	// have been carried out and sent again by the client, which does not tell.
-	kills atomic.Int64
+	ends atomic.Int64 // of the broker
 
 	mu    sync.Mutex
 	ids   map[string][16]byte // of topics that stay
@@ -37,15 +34,17 @@ type churner struct {
 	err   error
 }
 
-func newChurner(t *testing.T, addr string) *churner {
-	cl := traffic.Client(t, addr, kgo.AlwaysRetryEOF())
-	return &churner{cl: cl, a: kadm.NewClient(cl), addr: addr, done: make(chan struct{}), ids: map[string][16]byte{}, gone: map[string]bool{}}
+// NewChurner makes a churner; start it with `go c.Run`.
+func NewChurner(t testing.TB, addr string) *Churner {
+	cl := Client(t, addr, kgo.AlwaysRetryEOF())
+	return &Churner{cl: cl, a: kadm.NewClient(cl), addr: addr, done: make(chan struct{}), ids: map[string][16]byte{}, gone: map[string]bool{}}
 }
 
 // perTopic is how many records an incarnation of a topic gets.
 const perTopic = 3
 
-func (c *churner) run(ctx context.Context) {
+// Run goes on until ctx ends.
+func (c *Churner) Run(ctx context.Context) {
 	defer close(c.done)
 	for n := 0; ctx.Err() == nil; n++ {
 		topic := fmt.Sprintf("churn-%d", n)
@@ -76,7 +75,7 @@ func (c *churner) run(ctx context.Context) {
 	}
 }
 
-func (c *churner) step(do func()) {
+func (c *Churner) step(do func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	do()
@@ -84,23 +83,23 @@ func (c *churner) step(do func()) {
 }
 
 // until asks until there is an answer. done is the error that says that it was
-// done already: right only if a kill may have taken the first answer.
-func (c *churner) until(ctx context.Context, done error, ask func() error) error {
-	kills := c.kills.Load()
+// done already: right only if an end of the broker may have taken the first answer.
+func (c *Churner) until(ctx context.Context, done error, ask func() error) error {
+	ends := c.ends.Load()
 	for {
 		err := ask()
 		_, answered := errors.AsType[*kerr.Error](err)
 		switch {
-		case err == nil, errors.Is(err, done) && c.kills.Load() > kills:
+		case err == nil, errors.Is(err, done) && c.ends.Load() > ends:
 			return nil
-		case answered || ctx.Err() != nil:
+		case answered && !kerr.IsRetriable(err) || ctx.Err() != nil:
 			return err
 		}
 	}
 }
 
 // create creates a topic.
-func (c *churner) create(ctx context.Context, topic string) ([16]byte, error) {
+func (c *Churner) create(ctx context.Context, topic string) ([16]byte, error) {
 	err := c.until(ctx, kerr.TopicAlreadyExists, func() error {
 		_, err := c.a.CreateTopic(ctx, 2, 1, nil, topic)
 		return err
@@ -117,7 +116,7 @@ func (c *churner) create(ctx context.Context, topic string) ([16]byte, error) {
 }
 
 // remove deletes a topic.
-func (c *churner) remove(ctx context.Context, topic string) error {
+func (c *Churner) remove(ctx context.Context, topic string) error {
 	err := c.until(ctx, kerr.UnknownTopicOrPartition, func() error {
 		_, err := c.a.DeleteTopic(ctx, topic)
 		return err
@@ -134,9 +133,9 @@ func (c *churner) remove(ctx context.Context, topic string) error {
 }
 
 // list asks for a topic until it gets an answer.
-func (c *churner) list(ctx context.Context, topic string) (map[string][16]byte, error) {
+func (c *Churner) list(ctx context.Context, topic string) (map[string][16]byte, error) {
 	for {
-		ids, err := traffic.TopicIDs(ctx, c.cl, topic)
+		ids, err := TopicIDs(ctx, c.cl, topic)
 		if err == nil || ctx.Err() != nil {
 			return ids, err
 		}
@@ -144,7 +143,7 @@ func (c *churner) list(ctx context.Context, topic string) (map[string][16]byte, 
 }
 
 // write fills an incarnation of a topic and reads all of it.
-func (c *churner) write(ctx context.Context, topic string, incarnation int) error {
+func (c *Churner) write(ctx context.Context, topic string, incarnation int) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addr), kgo.AlwaysRetryEOF(), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {1: kgo.NewOffset().AtStart()}}))
 	if err != nil {
@@ -167,15 +166,24 @@ func (c *churner) write(ctx context.Context, topic string, incarnation int) erro
 	return ctx.Err()
 }
 
-func (c *churner) count() int {
+// Interrupt says that the broker is about to end. A request at that time may have
+// been carried out and sent again by the client, which does not tell.
+func (c *Churner) Interrupt() { c.ends.Add(1) }
+
+// Done is closed when Run has ended.
+func (c *Churner) Done() <-chan struct{} { return c.done }
+
+// Count is how many steps were done.
+func (c *Churner) Count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.steps
 }
 
-func (c *churner) waitFor(t *testing.T, n int) {
+// WaitFor waits until n steps were done.
+func (c *Churner) WaitFor(t testing.TB, n int) {
 	t.Helper()
-	leatproc.Until(t, traffic.Patience, "creations and deletions of topics", func() error {
+	leatproc.Until(t, Patience, "creations and deletions of topics", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.err != nil {
@@ -185,23 +193,25 @@ func (c *churner) waitFor(t *testing.T, n int) {
 	})
 }
 
-func (c *churner) deleted() []string {
+// Deleted are the topics that were deleted for good, as acknowledged.
+func (c *Churner) Deleted() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Collect(maps.Keys(c.gone))
 }
 
-func (c *churner) kept() map[string][16]byte {
+// Kept are the topics that stay, with their ids.
+func (c *Churner) Kept() map[string][16]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.ids)
 }
 
-// checkTopics fails the test if a deleted topic is back, or one that stays is
+// CheckTopics fails the test if a deleted topic is back, or one that stays is
 // away or another one.
-func (c *churner) checkTopics(t *testing.T, deleted []string, kept map[string][16]byte) {
+func (c *Churner) CheckTopics(t testing.TB, deleted []string, kept map[string][16]byte) {
 	t.Helper()
-	ids, err := traffic.TopicIDs(t.Context(), c.cl)
+	ids, err := TopicIDs(t.Context(), c.cl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,14 +227,14 @@ func (c *churner) checkTopics(t *testing.T, deleted []string, kept map[string][1
 	}
 }
 
-// check looks once more at all topics, and at what the ones that stay hold.
-func (c *churner) check(t *testing.T) {
+// Check looks, after the end of Run, once more at all topics, and at what the ones that stay hold.
+func (c *Churner) Check(t testing.TB) {
 	if c.err != nil {
 		t.Error(c.err)
 	}
-	c.checkTopics(t, c.deleted(), c.kept())
-	for topic := range c.kept() {
-		if ends := traffic.Ends(t, c.a, topic); ends[0] != 0 || ends[1] != perTopic {
+	c.CheckTopics(t, c.Deleted(), c.Kept())
+	for topic := range c.Kept() {
+		if ends := Ends(t, c.a, topic); ends[0] != 0 || ends[1] != perTopic {
 			t.Errorf("%s holds %v records", topic, ends)
 		}
 	}

@@ -1,4 +1,4 @@
-package kill
+package traffic
 
 import (
 	"context"
@@ -9,16 +9,16 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/test/leatproc"
-	"github.com/leatdev/leat/test/traffic"
 )
 
-// trimmer deletes the beginning of a topic's partitions, again and again, behind
+// Trimmer deletes the beginning of a topic's partitions, again and again, behind
 // the back of a producer.
-type trimmer struct {
+type Trimmer struct {
 	a    *kadm.Client
-	p    *traffic.Producer
+	p    *Producer
 	done chan struct{}
 
 	mu    sync.Mutex
@@ -28,16 +28,18 @@ type trimmer struct {
 	err   error
 }
 
-func newTrimmer(t *testing.T, addr string, p *traffic.Producer) *trimmer {
-	return &trimmer{a: traffic.Admin(t, addr), p: p, done: make(chan struct{}), asked: map[int32]int64{}, told: map[int32]int64{}}
+// NewTrimmer makes a trimmer; start it with `go tr.Run`.
+func NewTrimmer(t testing.TB, addr string, p *Producer) *Trimmer {
+	return &Trimmer{a: Admin(t, addr), p: p, done: make(chan struct{}), asked: map[int32]int64{}, told: map[int32]int64{}}
 }
 
-func (tr *trimmer) run(ctx context.Context) {
+// Run goes on until ctx ends.
+func (tr *Trimmer) Run(ctx context.Context) {
 	defer close(tr.done)
 	rng := rand.New(rand.NewPCG(3, 4))
 	for ctx.Err() == nil {
 		waitAcked(ctx, tr.p)
-		partition := int32(rng.IntN(partitions))
+		partition := int32(rng.IntN(tr.p.Partitions))
 		end := tr.p.Newest(partition)
 		tr.mu.Lock()
 		from := tr.told[partition]
@@ -53,7 +55,7 @@ func (tr *trimmer) run(ctx context.Context) {
 		r, _ := responses.Lookup(tr.p.Topic, partition)
 		tr.mu.Lock()
 		switch {
-		case errors.Is(r.Err, context.Canceled):
+		case errors.Is(r.Err, context.Canceled), kerr.IsRetriable(r.Err): // a disk that has failed: until the restart
 		case r.Err != nil:
 			tr.err = r.Err
 		case r.LowWatermark < at:
@@ -67,22 +69,27 @@ func (tr *trimmer) run(ctx context.Context) {
 }
 
 // waitAcked waits until the producer got on.
-func waitAcked(ctx context.Context, p *traffic.Producer) {
+func waitAcked(ctx context.Context, p *Producer) {
 	select {
 	case <-p.Progress():
 	case <-ctx.Done():
 	}
 }
 
-func (tr *trimmer) count() int {
+// Done is closed when Run has ended.
+func (tr *Trimmer) Done() <-chan struct{} { return tr.done }
+
+// Count is how many deletions were acknowledged.
+func (tr *Trimmer) Count() int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.n
 }
 
-func (tr *trimmer) waitFor(t *testing.T, n int) {
+// WaitFor waits until n deletions were acknowledged.
+func (tr *Trimmer) WaitFor(t testing.TB, n int) {
 	t.Helper()
-	leatproc.Until(t, traffic.Patience, "deletions of records", func() error {
+	leatproc.Until(t, Patience, "deletions of records", func() error {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
 		if tr.err != nil {
@@ -92,15 +99,26 @@ func (tr *trimmer) waitFor(t *testing.T, n int) {
 	})
 }
 
-func (tr *trimmer) acknowledged() map[int32]int64 {
+// Acknowledged are the log starts that were, by partition.
+func (tr *Trimmer) Acknowledged() map[int32]int64 {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return maps.Clone(tr.told)
 }
 
-// check fails the test if a partition begins elsewhere than at the last deletion
+// CheckStarts fails the test if a partition begins below what was acknowledged.
+func (tr *Trimmer) CheckStarts(t testing.TB, acknowledged map[int32]int64) {
+	t.Helper()
+	for p, at := range Starts(t, tr.a, tr.p.Topic) {
+		if at < acknowledged[p] {
+			t.Errorf("partition %d begins at %d, and a deletion up to %d was acknowledged", p, at, acknowledged[p])
+		}
+	}
+}
+
+// Check fails the test if a partition begins elsewhere than at the last deletion
 // that was acknowledged, or at one that was asked for later.
-func (tr *trimmer) check(t *testing.T, log *traffic.Log) {
+func (tr *Trimmer) Check(t testing.TB, log *Log) {
 	if tr.err != nil {
 		t.Error(tr.err)
 	}
