@@ -37,6 +37,7 @@ var (
 type conn struct {
 	srv  *Server
 	nc   net.Conn
+	raw  syscall.RawConn // of nc, where the log's bytes can be put onto it; else nil
 	in   frameReader
 	peer *Peer
 	q    *queue
@@ -60,7 +61,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, l *Listener, id uint64) *conn {
-	c := &conn{srv: s, nc: nc, q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
+	c := &conn{srv: s, nc: nc, raw: rawSocket(nc), q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
 	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	addr := nc.RemoteAddr().String()
@@ -83,6 +84,7 @@ func (c *conn) run() {
 	writeErr := <-written
 	for _, s := range c.q.rest() {
 		c.srv.memory.release(s.share)
+		s.drop()
 	}
 	if writeErr != nil {
 		readErr = writeErr // it made the reader stop
@@ -121,6 +123,15 @@ func (c *conn) read() error {
 		}
 		if err != nil {
 			return &requestError{h, err}
+		}
+		if c.q.idle() {
+			sent, err := c.writeNow(&s)
+			if err != nil {
+				return c.giveUp(err)
+			}
+			if sent {
+				continue
+			}
 		}
 		c.q.put(s)
 	}
@@ -241,7 +252,11 @@ func (c *conn) write() error {
 		if err == nil {
 			err = s.reply.fail
 		}
-		if err == nil && s.reply.resp != nil {
+		switch {
+		case err != nil || s.reply.resp == nil:
+		case s.rest != nil:
+			out = *s.rest
+		default:
 			if out.buf == nil {
 				out.buf = c.srv.buffer()
 			}
@@ -265,12 +280,39 @@ func (c *conn) write() error {
 	}
 }
 
+// writeNow has the reader send an answer that is there already when no other comes
+// before it, as far as the socket takes it at once: waking the writer costs more than
+// most answers. What is left is the writer's, with the slot.
+func (c *conn) writeNow(s *slot) (sent bool, err error) {
+	if c.raw == nil || !s.reply.ready.Load() || s.reply.fail != nil || s.reply.resp == nil {
+		return false, nil
+	}
+	out := &outgoing{buf: c.srv.buffer()}
+	var failed error
+	if err := guard(func() { failed = out.add(s.correlationID, s.reply.resp) }); err != nil || failed != nil {
+		return false, nil // the writer meets the same, and deals with it
+	}
+	c.armWrite()
+	if err := out.sendRaw(c.raw, true); err != nil {
+		out.reset()
+		return false, &requestError{s.header, err}
+	}
+	if !out.done() {
+		s.rest = out
+		return false, nil
+	}
+	c.srv.recycle(out.buf)
+	out.reset()
+	c.srv.memory.release(s.share)
+	return true, nil
+}
+
 // send writes what is ready and gives the buffer back.
 func (c *conn) send(out *outgoing) error {
 	if out.size() == 0 {
 		return nil
 	}
-	err := out.sendTo(c.nc, c.armWrite)
+	err := out.sendTo(c.nc, c.raw, c.armWrite)
 	c.srv.recycle(out.buf)
 	out.reset()
 	return err

@@ -11,6 +11,15 @@ type slot struct {
 	frame int64  // bytes it holds
 	share *share // of the memory; nil when it holds none
 	reply *Pending
+	rest  *outgoing // the answer, when some of it is sent already
+}
+
+// drop gives back what an answer holds that nobody wants any more.
+func (s *slot) drop() {
+	s.reply.drop()
+	if s.rest != nil {
+		s.rest.reset()
+	}
 }
 
 // queue is the requests of one connection that are under way: the reader puts
@@ -19,15 +28,16 @@ type queue struct {
 	maxRequests int
 	maxBytes    int64
 
-	mu     sync.Mutex
-	room   sync.Cond // the reader waits for fewer requests
-	turn   sync.Cond // the writer waits for the first one's answer
-	slots  []slot    // slots[0] is answered next
-	bytes  int64
-	last   time.Time // when the last one left
-	closed bool      // nothing comes any more
-	broken bool      // nothing leaves any more
-	cut    bool      // nobody waits for answers any more
+	mu      sync.Mutex
+	room    sync.Cond // the reader waits for fewer requests
+	turn    sync.Cond // the writer waits for the first one's answer
+	slots   []slot    // slots[0] is answered next
+	bytes   int64
+	last    time.Time // when the last one left
+	writing bool      // the writer has taken an answer and has not come for the next
+	closed  bool      // nothing comes any more
+	broken  bool      // nothing leaves any more
+	cut     bool      // nobody waits for answers any more
 }
 
 func newQueue(maxRequests int, maxBytes int64) *queue {
@@ -93,9 +103,11 @@ func (q *queue) end(how *bool) {
 func (q *queue) first() (s slot, ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.writing = false
 	for {
 		switch {
 		case len(q.slots) > 0 && q.slots[0].reply.ready.Load():
+			q.writing = true
 			return q.slots[0], true, nil
 		case len(q.slots) > 0 && q.cut:
 			return q.slots[0], true, errStopped
@@ -104,6 +116,13 @@ func (q *queue) first() (s slot, ok bool, err error) {
 		}
 		q.turn.Wait()
 	}
+}
+
+// idle reports whether no answer waits or is being written, and whether any may be.
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.slots) == 0 && !q.writing && !q.closed && !q.broken
 }
 
 // pop removes the first request. It returns the memory that it held and whether

@@ -1,10 +1,13 @@
 package wire
 
 import (
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 
 	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/vfs"
 )
 
 // copySize is how many bytes of records are in memory at a time on their way to a
@@ -15,15 +18,19 @@ var copies = sync.Pool{New: func() any { return new([copySize]byte) }}
 
 // sendTo writes all of it to the connection. arm is called to set the deadline anew
 // whenever some of it has gone: a slow client that goes on reading is not cut off.
-// However long it takes, no memory of the log waits for it.
-func (o *outgoing) sendTo(nc net.Conn, arm func()) error {
-	if len(o.splices) > 0 {
-		if raw := rawSocket(nc); raw != nil {
-			return o.sendRaw(nc, raw, arm)
-		}
-	}
+// However long it takes, no memory of the log waits for it. raw is rawSocket of nc.
+func (o *outgoing) sendTo(nc net.Conn, raw syscall.RawConn, arm func()) error {
 	for !o.done() {
 		arm()
+		if raw != nil {
+			err := o.sendRaw(raw, false)
+			if !errors.Is(err, vfs.ErrNoSend) {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		if h := o.head(); len(h) > 0 {
 			n, err := nc.Write(h)
 			o.took(n)

@@ -47,42 +47,30 @@ type rawSender struct {
 	pieces [gatherPieces]plog.Piece
 	used   int // of pieces
 	moved  int
+	once   bool // do not wait for the socket
 	err    error
 }
 
 var rawSenders = sync.Pool{New: func() any { return new(rawSender) }}
 
-func (o *outgoing) sendRaw(nc net.Conn, raw syscall.RawConn, arm func()) error {
+// sendRaw sends some of an outgoing: at least rearmAfter bytes of it or all or, with
+// once, what the socket takes without waiting. vfs.ErrNoSend says that the records that
+// come next have to be copied.
+func (o *outgoing) sendRaw(raw syscall.RawConn, once bool) error {
 	s := rawSenders.Get().(*rawSender)
-	s.out = o
+	s.out, s.once = o, once
 	defer func() {
 		s.letGo()
-		s.out, s.err = nil, nil
+		s.out, s.err, s.moved = nil, nil, 0
 		rawSenders.Put(s)
 	}()
-	cork(raw, 1)
-	defer cork(raw, 0)
-	for !o.done() {
-		s.moved = 0
-		arm()
-		if err := raw.Write(s.step); err != nil {
-			return err
-		}
-		if errors.Is(s.err, vfs.ErrNoSend) {
-			s.err = o.copyTo(nc, o.records())
-		}
-		if s.err != nil {
-			return s.err
-		}
+	if err := raw.Write(s.step); err != nil {
+		return err
 	}
-	return nil
-}
-
-// cork has the kernel keep a last packet that is not full until the cork is drawn: what
-// stands before a file's bytes, and the few bytes after them, need no packets (and no
-// wake-up of the client) of their own.
-func cork(raw syscall.RawConn, on int) {
-	raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
+	if once && errors.Is(s.err, vfs.ErrNoSend) {
+		return nil
+	}
+	return s.err
 }
 
 // step sends until the socket is full (false: to be called again when it is not) or
@@ -95,7 +83,7 @@ func (s *rawSender) step(fd uintptr) bool {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			return false
+			return s.once
 		case err != nil:
 			s.err = err
 			return true

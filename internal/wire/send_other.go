@@ -5,11 +5,11 @@ package wire
 import (
 	"net"
 	"syscall"
+
+	"github.com/leatdev/leat/internal/vfs"
 )
 
 // rawSocket is nil: here answers are copied.
 func rawSocket(net.Conn) syscall.RawConn { return nil }
 
-func (o *outgoing) sendRaw(net.Conn, syscall.RawConn, func()) error {
-	panic("sendRaw without a raw socket")
-}
+func (o *outgoing) sendRaw(syscall.RawConn, bool) error { return vfs.ErrNoSend }

@@ -230,7 +230,10 @@ func TestSlowReadersHoldNoMemory(t *testing.T) {
 	}
 	part := b.broker.Partition("t", 0)
 	for range 40 {
-		b.produce(part, 1_000_000) // in the file
+		b.produce(part, 1_000_000)
+	}
+	if err := b.broker.Store.Checkpoint(); err != nil { // those are in the file
+		t.Fatal(err)
 	}
 	for range 120 {
 		b.produce(part, 100_000) // in memory
