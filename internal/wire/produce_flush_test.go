@@ -168,9 +168,11 @@ func TestRepeatOfALostBatch(t *testing.T) {
 // restart on a good disk what was acknowledged is there.
 func TestProduceToAFailedDisk(t *testing.T) {
 	t.Parallel()
+	// The first file is the one in use; the second may be in the making.
+	const inUse = "00000001.wal"
 	for what, rule := range map[string]vfs.Rule{
-		"sync":  {Op: vfs.OpSync, Name: walFiles, Err: syscall.EIO, Times: 1},
-		"write": {Op: vfs.OpWrite, Name: walFiles, Err: syscall.EIO, Times: 1, Written: 700},
+		"sync":  {Op: vfs.OpSync, Name: inUse, Err: syscall.EIO, Times: 1},
+		"write": {Op: vfs.OpWrite, Name: inUse, Err: syscall.EIO, Times: 1, Written: 700},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
