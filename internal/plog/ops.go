@@ -62,7 +62,9 @@ var ErrDeleted = errors.New("the log has been deleted")
 // for the disk: Wait and WhenDurable do, with the position returned. Errors for
 // clients are kerr values; with an error nothing has happened.
 func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
-	logs := lockOrder(ops)
+	u := &unit{store: s}
+	u.parts = u.one.parts[:0]
+	logs := lockOrder(ops, u.one.logs[:0])
 	for _, l := range logs {
 		l.mu.Lock()
 	}
@@ -71,9 +73,11 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 			l.mu.Unlock()
 		}
 	}()
-	results := make([]Result, len(ops))
-	frames := make([]*wal.Frame, 0, len(ops))
-	u := unit{store: s, now: s.opt.Now().UnixMilli()}
+	results, frames := u.one.results[:], u.one.frames[:0]
+	if len(ops) != 1 {
+		results, frames = make([]Result, len(ops)), make([]*wal.Frame, 0, len(ops))
+	}
+	u.now = s.opt.Now().UnixMilli()
 	for i := range ops {
 		f, err := u.prepare(&ops[i], &results[i])
 		if err != nil {
@@ -88,7 +92,7 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 		return results, u.wait, nil
 	}
 	s.queueing.RLock()
-	pos, err := s.wal.Enqueue(frames, u.before, func(err error) { u.done(err) })
+	pos, err := s.wal.Enqueue(frames, u.before, u.done)
 	if err != nil {
 		s.queueing.RUnlock()
 		u.undo()
@@ -107,23 +111,19 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 // start after a crash has to write them anew.
 const directPerCheckpoint = 8
 
-// lockOrder returns the logs that ops touch, each once, in the one order in
+// lockOrder appends to logs those that ops touch, each once, in the one order in
 // which they are ever locked together.
-func lockOrder(ops []Op) []*Log {
-	if len(ops) == 1 {
-		if ops[0].log == nil {
-			return nil
-		}
-		return []*Log{ops[0].log}
-	}
-	var logs []*Log
+func lockOrder(ops []Op, logs []*Log) []*Log {
 	for i := range ops {
 		if ops[i].log != nil {
 			logs = append(logs, ops[i].log)
 		}
 	}
-	slices.SortFunc(logs, byID)
-	return slices.Compact(logs)
+	if len(logs) > 1 {
+		slices.SortFunc(logs, byID)
+		logs = slices.Compact(logs)
+	}
+	return logs
 }
 
 func byID(a, b *Log) int {
@@ -138,6 +138,13 @@ type unit struct {
 	wait   Pos
 	before []wal.Syncer
 	parts  []part
+	// one is the memory for a Submit of one op, as nearly all are.
+	one struct {
+		logs    [1]*Log
+		frames  [1]*wal.Frame
+		results [1]Result
+		parts   [1]part
+	}
 }
 
 // part is one prepared op.
