@@ -65,12 +65,20 @@ func (r *Records) Size() int { return r.size }
 
 // Release gives back what the records hold. They must not be used after it.
 func (r *Records) Release() {
+	r.Unpin()
+	*r = Records{}
+}
+
+// Unpin gives the files back that the records hold; they are opened again when they are
+// needed. A file that is gone by then is an error of Piece: for answers of so many
+// partitions that they would keep too many files open.
+func (r *Records) Unpin() {
 	for i := range r.parts {
 		if f := r.parts[i].file; f != nil {
 			r.log.store.files.done(f)
+			r.parts[i].file = nil
 		}
 	}
-	*r = Records{}
 }
 
 // Piece sets p to the bytes from byte off (below Size) on. The error says that they

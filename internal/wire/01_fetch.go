@@ -161,6 +161,9 @@ func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
 	return part, err
 }
 
+// mostPinned is of how many partitions an answer keeps the files open until it is sent.
+const mostPinned = 64
+
 // fill makes the answer of what there is now.
 func (f *fetching) fill() *fetchAnswer {
 	resp := f.resp
@@ -177,6 +180,9 @@ func (f *fetching) fill() *fetchAnswer {
 		left = max(0, left-records.Size())
 		if !f.session.tells(fp, &rp, records.Size()) {
 			continue
+		}
+		if len(out.records) >= mostPinned {
+			records.Unpin()
 		}
 		out.records = append(out.records, records)
 		if topic == nil || topic.Topic != fp.topic || topic.TopicID != fp.id {

@@ -173,4 +173,5 @@ func (e *fetchEncoder) records(r *plog.Records) {
 	if n > 0 && e.err == nil {
 		_, e.err = r.ReadAt(e.b[at:], 0)
 	}
+	r.Release()
 }

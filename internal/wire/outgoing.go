@@ -45,7 +45,6 @@ func (o *outgoing) add(correlationID int32, resp kmsg.Response) error {
 	var records []plog.Records
 	f, ok := resp.(*kmsg.FetchResponse)
 	if with, is := resp.(*fetchAnswer); is {
-		defer with.releaseSmall()
 		f, records, ok = with.FetchResponse, with.records, true
 	}
 	if ok {
@@ -71,15 +70,6 @@ func (o *outgoing) add(correlationID int32, resp kmsg.Response) error {
 	}
 	o.buf = appendReply(o.buf, correlationID, resp)
 	return nil
-}
-
-// releaseSmall lets go of the records that are in the buffer now.
-func (f *fetchAnswer) releaseSmall() {
-	for i := range f.records {
-		if f.records[i].Size() < spliceFrom {
-			f.records[i].Release()
-		}
-	}
 }
 
 func (o *outgoing) size() int { return len(o.buf) + o.spliced }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -299,6 +300,67 @@ func TestSlowReadersHoldNoMemory(t *testing.T) {
 		c.nc.Close()
 	}
 	b.stop()
+}
+
+// An answer of very many partitions that nobody reads keeps few files open, and is
+// whole when it is read after all.
+func TestManyPartitionsHoldFewFiles(t *testing.T) {
+	t.Parallel()
+	const partitions = 300
+	b := newSocketBench(t, plog.Options{OpenFiles: 1})
+	if err := b.broker.EnsureTopic(t.Context(), "t", partitions, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := b.dial(true)
+	req := fetchFrom("t", kafka.UUID{}, 0)
+	req.Version, req.MaxBytes, req.Topics[0].Partitions = 12, 50<<20, nil
+	for p := range int32(partitions) {
+		size := 50_000
+		if p%3 == 0 {
+			size = 100 // is sent among the rest
+		}
+		b.produce(b.broker.Partition("t", p), size)
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, fetchPartition(p, 0))
+	}
+	if err := b.broker.Store.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	before := b.fs.open.Load()
+	c.send(7, req)
+	c.send(7, req)
+	var first [4]byte
+	if _, err := io.ReadFull(c.nc, first[:]); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.fs.open.Load() - before; n > 2*mostPinned+20 {
+		t.Errorf("%d files are open for two answers of %d partitions", n, partitions)
+	}
+	c.nc = &rereading{c.nc, first[:]}
+	for range 2 {
+		resp := receive[*kmsg.FetchResponse](c, req)
+		for p, rp := range resp.Topics[0].Partitions {
+			if want, err := b.broker.Partition("t", int32(p)).Log.Read(0, 1, true); err != nil || !bytes.Equal(rp.RecordBatches, want) {
+				t.Fatalf("partition %d: %d bytes instead of %d, %v", p, len(rp.RecordBatches), len(want), err)
+			}
+		}
+	}
+	c.nc.Close()
+	b.stop()
+}
+
+// rereading is a connection some of whose bytes were read before.
+type rereading struct {
+	net.Conn
+	before []byte
+}
+
+func (r *rereading) Read(b []byte) (int, error) {
+	if len(r.before) > 0 {
+		n := copy(b, r.before)
+		r.before = r.before[n:]
+		return n, nil
+	}
+	return r.Conn.Read(b)
 }
 
 // A damaged batch is refused with CORRUPT_MESSAGE, which clients show; what is before
