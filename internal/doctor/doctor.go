@@ -9,6 +9,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -209,12 +210,12 @@ func (r *Report) examine(ctx context.Context, store *plog.Store, verify bool) er
 	suspect := map[string]bool{}
 	for _, in := range r.Incidents {
 		if in.What == plog.IncidentDamaged {
-			suspect[in.TopicID+"/"+string(rune(in.Partition))] = true
+			suspect[fmt.Sprintf("%s-%d", in.TopicID, in.Partition)] = true
 		}
 	}
 	for _, l := range store.Logs() {
 		id := l.ID()
-		if !verify && l.Fenced() == nil && !suspect[id.Topic.String()+"/"+string(rune(id.Partition))] {
+		if !verify && l.Fenced() == nil && !suspect[id.String()] {
 			continue
 		}
 		d, err := store.Diagnose(ctx, l)
