@@ -216,11 +216,23 @@ func (w *World) point() {
 	w.pause()
 }
 
-// maybe is a point now and then.
+// maybe is a point now and then, and sometimes a while without the processor.
 func (w *World) maybe() {
-	if w.current != nil && !w.dying && !w.quiet && w.eager > 0 && len(w.runnable) > 0 && w.rng.Float64() < w.eager {
+	if w.current == nil || w.dying || w.quiet || w.eager == 0 || w.rng.Float64() >= w.eager {
+		return
+	}
+	if w.rng.IntN(12) == 0 {
+		w.away(time.Duration(w.rng.IntN(3000))*time.Microsecond, "the processor")
+	} else if len(w.runnable) > 0 {
 		w.point()
 	}
+}
+
+// away keeps the task waiting for d.
+func (w *World) away(d time.Duration, why string) {
+	t := w.current
+	w.after(d, func() { w.wake(t) })
+	w.block(why)
 }
 
 // block waits until somebody calls wake for the task.
@@ -323,9 +335,7 @@ func Point(d time.Duration) {
 		w.point()
 		return
 	}
-	t := w.current
-	w.after(d, func() { w.wake(t) })
-	w.block("the disk")
+	w.away(d, "the disk")
 }
 
 // Dying reports whether the World is over and its tasks are being unwound.

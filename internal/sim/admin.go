@@ -54,6 +54,9 @@ func (r *run) administer() {
 	}
 }
 
+// keepTombstones is a delete.retention.ms that no run comes to the end of.
+const keepTombstones = "86400000"
+
 // configs of a topic of each kind.
 func (r *run) configs(k kind) map[string]string {
 	c := map[string]string{"segment.ms": strconv.Itoa([]int{1, 40, 1000, 3_600_000}[sched.Draw(4)])}
@@ -67,7 +70,7 @@ func (r *run) configs(k kind) map[string]string {
 	case compacted:
 		c["cleanup.policy"] = "compact"
 		c["min.cleanable.dirty.ratio"] = []string{"0", "0.5"}[sched.Draw(2)]
-		c["delete.retention.ms"] = []string{"0", "100", "86400000"}[sched.Draw(3)]
+		c["delete.retention.ms"] = []string{"0", "100", keepTombstones}[sched.Draw(3)]
 	case appendTime:
 		c["message.timestamp.type"] = "LogAppendTime"
 	}
@@ -199,10 +202,10 @@ func (r *run) fillDisk() {
 	sched.Sleep(ctx, time.Duration(sched.Draw(5000))*time.Millisecond)
 	r.d.mem.SetSpace(1 << 40)
 	r.hist.note("the disk has room again")
-	if r.faulty() || r.b.Store.Err() != nil {
-		return
-	}
 	for range 100 {
+		if r.faulty() || r.b.Store.Err() != nil {
+			return
+		}
 		release, err := r.b.Store.Admit(ctx, 100)
 		if err == nil {
 			release()

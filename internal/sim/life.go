@@ -242,7 +242,7 @@ func (r *run) within(l *life) {
 		r.hist.note("-- close")
 		if err := b.Close(); err != nil && !r.faulty() && !l.full {
 			r.fail("close: %v", err)
-		} else if err == nil {
+		} else if err == nil && !r.faulty() {
 			if err := r.leftovers(); err != nil {
 				r.fail("after a clean stop: %v", err)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
+	"github.com/leatdev/leat/internal/wal"
 )
 
 // producer is a client that sends records; it outlives its broker's lives.
@@ -287,7 +288,8 @@ func (p *producer) refused(part *partition, bt *batch, err error) {
 	r.stat.Refused++
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition) && part.topic.state != live:
-	case errors.Is(err, kerr.KafkaStorageError) && r.ill():
+	case errors.Is(err, kerr.KafkaStorageError) && (r.ill() || errors.Is(err, wal.ErrFull)):
+		// ErrFull: of the tiny write-ahead log commits have taken what was promised.
 		sched.Sleep(context.Background(), 100*time.Millisecond)
 	default:
 		r.fail("%s: %s is refused: %v", part, bt, err)
