@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -43,6 +44,18 @@ func BenchmarkConsume(b *testing.B) {
 			file := disk.segment()
 			b.Run("limit=sendfile", func(b *testing.B) { rawLoop(b, file, "discard", sendfileAll) })
 			b.Run("limit=sendfile-on-request", func(b *testing.B) { rawLoop(b, file, "ask", sendfileAsked) })
+			b.Run("disk-after-a-start", func(b *testing.B) {
+				var sum int64
+				var spent time.Duration
+				for range b.N {
+					disk.restart(b)
+					before := cpuTime()
+					sum += benchClient(b, "fetch", disk.addr, strconv.FormatInt(disk.end, 10), "1")
+					spent += cpuTime() - before
+				}
+				b.ReportMetric(float64(sum)/1e6/spent.Seconds(), "MB/cpu-s")
+				b.ReportMetric(0, "ns/op")
+			})
 			b.Run("disk", func(b *testing.B) { disk.consume(b, 1) })
 			b.Run("limit=pread", func(b *testing.B) { rawLoop(b, file, "discard", preadAll) })
 			b.Run("tail", func(b *testing.B) { tail.consume(b, 1) })
@@ -53,7 +66,9 @@ func BenchmarkConsume(b *testing.B) {
 
 type consumeBench struct {
 	dir    string
+	opt    plog.Options
 	broker *broker.Broker
+	srv    *Server
 	addr   string
 	end    int64
 }
@@ -62,12 +77,10 @@ type consumeBench struct {
 // 1 KiB records in partition 0 of t.
 func newConsumeBench(b *testing.B, total, batch int, opt plog.Options) *consumeBench {
 	b.Helper()
-	dir := b.TempDir()
-	br, err := broker.Open(broker.Config{FS: vfs.OS{}, Dir: dir, Relaxed: true, Store: opt})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { br.Close() })
+	c := &consumeBench{dir: b.TempDir(), opt: opt}
+	c.start(b)
+	b.Cleanup(func() { c.stop(b) })
+	br := c.broker
 	if err := br.EnsureTopic(b.Context(), "t", 1, nil); err != nil {
 		b.Fatal(err)
 	}
@@ -87,17 +100,37 @@ func newConsumeBench(b *testing.B, total, batch int, opt plog.Options) *consumeB
 	if err := br.Store.Wait(b.Context(), last); err != nil {
 		b.Fatal(err)
 	}
+	c.end = p.Log.HighWatermark()
+	return c
+}
+
+func (c *consumeBench) start(b *testing.B) {
+	b.Helper()
+	var err error
+	if c.broker, err = broker.Open(broker.Config{FS: vfs.OS{}, Dir: c.dir, Relaxed: true, Store: c.opt}); err != nil {
+		b.Fatal(err)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv, err := NewServer(Config{Broker: br, Listeners: []*Listener{{Name: "PLAINTEXT", Net: ln}}})
-	if err != nil {
+	if c.srv, err = NewServer(Config{Broker: c.broker, Listeners: []*Listener{{Name: "PLAINTEXT", Net: ln}}}); err != nil {
 		b.Fatal(err)
 	}
-	srv.Start()
-	b.Cleanup(func() { srv.Stop(b.Context()) })
-	return &consumeBench{dir: dir, broker: br, addr: ln.Addr().String(), end: p.Log.HighWatermark()}
+	c.srv.Start()
+	c.addr = ln.Addr().String()
+}
+
+func (c *consumeBench) stop(b *testing.B) {
+	c.srv.Stop(context.Background())
+	if err := c.broker.Close(); err != nil {
+		b.Error(err)
+	}
+}
+
+func (c *consumeBench) restart(b *testing.B) {
+	c.stop(b)
+	c.start(b)
 }
 
 func (c *consumeBench) segment() string {
@@ -126,15 +159,17 @@ func (c *consumeBench) consume(b *testing.B, n int) {
 
 // perCPU reports MB per second of this process's time in fn, which returns bytes.
 func perCPU(b *testing.B, fn func() int64) {
-	cpu := func() time.Duration {
-		var u unix.Rusage
-		unix.Getrusage(unix.RUSAGE_SELF, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	before := cpu()
+	before := cpuTime()
 	n := fn()
-	b.ReportMetric(float64(n)/1e6/(cpu()-before).Seconds(), "MB/cpu-s")
+	b.ReportMetric(float64(n)/1e6/(cpuTime()-before).Seconds(), "MB/cpu-s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// cpuTime is what this process has used.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // rawLoop sends the file b.N times to a process that throws it away.
