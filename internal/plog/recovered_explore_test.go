@@ -51,7 +51,7 @@ func (f *found) isLedger(l ledger) string {
 		}
 		for offset := a.start; offset < got.end; offset++ {
 			v, ok := got.values[offset]
-			superseded := offset < a.cleaned && offset+2 < int64(len(a.values)) // the second next has its key
+			superseded := offset+2 < a.cleaned // the second next has its key, and was looked at, too
 			switch {
 			case ok && v != a.values[offset]:
 				return fmt.Sprintf("log %s%d holds %.20q at %d, want %.20q", name, a.life, v, offset, a.values[offset])
