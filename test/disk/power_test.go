@@ -76,7 +76,7 @@ func (c cutter) run(t *testing.T) {
 	go churn.Run(working)
 	go reader.Run(reading)
 
-	lost := volatile.Lost{}
+	lost, idle := volatile.Lost{}, 0
 	cut := func(sectors int, most time.Duration, keep float64) {
 		f.cutSoon(rng, sectors, most)
 		churn.Interrupt()
@@ -99,7 +99,7 @@ func (c cutter) run(t *testing.T) {
 		cut(4000, 100*time.Millisecond, []float64{0, 0.5, 0.95}[i%3])
 		committed, starts, deleted, kept := reader.Acknowledged(), trim.Acknowledged(), churn.Deleted(), churn.Kept()
 		if producers[0].UnderWay()+producers[1].UnderWay()+producers[3].UnderWay() == 0 {
-			t.Fatalf("cut %d met nobody at work", i)
+			idle++
 		}
 		if i%2 == 1 { // and once more in the middle of the recovery
 			s.Launch(t)
@@ -115,6 +115,9 @@ func (c cutter) run(t *testing.T) {
 	}
 	if lost.Cached == lost.Kept {
 		t.Error("the disk has lost nothing: these were no power cuts")
+	}
+	if idle > c.cuts/4 {
+		t.Errorf("%d of %d cuts met nobody at work: they show too little", idle, c.cuts)
 	}
 	stop()
 	for _, p := range producers {

@@ -60,6 +60,7 @@ type rig struct {
 	trim      *traffic.Trimmer
 
 	killed, open, starting int // kills: under load, in a recovery, in a start that had recovered
+	idle                   int // of those under load: met nobody with something under way
 }
 
 func (sc scenario) run(t *testing.T) {
@@ -110,7 +111,10 @@ func (sc scenario) run(t *testing.T) {
 	<-g.reader.Done()
 	g.reader.CheckCommits(t, g.a, ends)
 	g.check(t)
-	t.Logf("%d kills: %d under load, %d in a recovery, %d in a start after its recovery", g.killed+g.open+g.starting, g.killed, g.open, g.starting)
+	if g.idle > sc.kills/4 {
+		t.Errorf("%d of %d kills met nobody at work: they show too little", g.idle, sc.kills)
+	}
+	t.Logf("%d kills: %d under load (%d between two pieces of work), %d in a recovery, %d in a start after its recovery", g.killed+g.open+g.starting, g.killed, g.idle, g.open, g.starting)
 }
 
 // cycle lets everybody get on for a while, kills the broker, and starts it again.
@@ -134,7 +138,7 @@ func (g *rig) cycle(t *testing.T, i int) {
 		busy += p.UnderWay()
 	}
 	if busy == 0 {
-		t.Fatalf("kill %d met nobody at work", i)
+		g.idle++
 	}
 	g.killed++
 	committed, starts, deleted, kept := g.reader.Acknowledged(), g.trim.Acknowledged(), g.churn.Deleted(), g.churn.Kept()
@@ -198,9 +202,9 @@ func (g *rig) check(t *testing.T) {
 func TestEnoughKills(t *testing.T) {
 	kills := 0
 	for _, sc := range scenarios {
-		kills += sc.kills + sc.kills/3
+		kills += sc.kills - sc.kills/4
 	}
 	if kills < 100 {
-		t.Errorf("%d kills, which is less than a hundred", kills)
+		t.Errorf("%d kills are sure to meet somebody at work, which is less than a hundred", kills)
 	}
 }

@@ -211,10 +211,11 @@ func (c *Churner) Kept() map[string][16]byte {
 // away or another one.
 func (c *Churner) CheckTopics(t testing.TB, deleted []string, kept map[string][16]byte) {
 	t.Helper()
-	ids, err := TopicIDs(t.Context(), c.cl)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var ids map[string][16]byte
+	Ask(t, "the topics", func() (err error) {
+		ids, err = TopicIDs(t.Context(), c.cl)
+		return err
+	})
 	for _, topic := range deleted {
 		if _, there := ids[topic]; there {
 			t.Errorf("%s was deleted and is back", topic)

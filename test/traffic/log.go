@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatdev/leat/test/leatproc"
 )
 
 // Patience is how long tests wait for something that must come.
@@ -76,16 +78,24 @@ func Starts(t testing.TB, a *kadm.Client, topic string) map[int32]int64 {
 
 func offsets(t testing.TB, topic string, list func(context.Context, ...string) (kadm.ListedOffsets, error)) map[int32]int64 {
 	t.Helper()
-	listed, err := list(t.Context(), topic)
-	if err == nil {
-		err = listed.Error()
-	}
-	if err != nil {
-		t.Fatalf("offsets of %s: %v", topic, err)
-	}
 	at := map[int32]int64{}
-	listed.Each(func(o kadm.ListedOffset) { at[o.Partition] = o.Offset })
+	Ask(t, "offsets of "+topic, func() error {
+		listed, err := list(t.Context(), topic)
+		if err == nil {
+			err = listed.Error()
+		}
+		listed.Each(func(o kadm.ListedOffset) { at[o.Partition] = o.Offset })
+		return err
+	})
 	return at
+}
+
+// Ask asks a broker until it answers. For questions that change nothing: a
+// broker that has just come back may meet clients whose connections have just
+// ended.
+func Ask(t testing.TB, what string, ask func() error) {
+	t.Helper()
+	leatproc.Until(t, 20*time.Second, what, ask)
 }
 
 // Read reads a topic from its beginning to its end. Records that nobody can have

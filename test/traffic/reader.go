@@ -134,10 +134,11 @@ func (r *Reader) CatchUp(t testing.TB, ends map[int32]int64) {
 // CheckCommits fails the test unless the group's offsets are at least what was acknowledged.
 func (r *Reader) CheckCommits(t testing.TB, a *kadm.Client, acknowledged map[int32]int64) {
 	t.Helper()
-	offsets, err := a.FetchOffsets(t.Context(), r.group)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var offsets kadm.OffsetResponses
+	Ask(t, "the group's offsets", func() (err error) {
+		offsets, err = a.FetchOffsets(t.Context(), r.group)
+		return err
+	})
 	for p, want := range acknowledged {
 		if o, ok := offsets.Lookup(r.topic, p); !ok || o.Err != nil || o.At < want {
 			t.Errorf("partition %d: the commit of %d was acknowledged, and %d is there (%v)", p, want, o.At, o.Err)
