@@ -65,7 +65,7 @@ func (r Run) sections() []section {
 		{"Records of 8 MiB", fmt.Sprintf("4 connections with one record in flight each (%.1f MB), then 4 readers. Leat and kfake are started for it.", work.InFlightMB),
 			[]part{{"big8m/produce", "produce"}, {"big8m/consume", "consume"}}, bigColumns, work.MBPerS, false},
 		growth,
-		{"Start", "From the start of the process. The log is large and over 1,000 partitions, the page cache is warm; kill -9 under load of full batches.",
+		{"Start", "From the start of the process. The log is large (Kafka's is a tenth of Leat's) and over 1,000 partitions, the page cache is warm; kill -9 under load of full batches.",
 			[]part{{"start", "empty"}, {"restart/clean", "after a clean stop"}, {"restart/kill", "after kill -9"}}, bootColumns, work.ReadyMS, false},
 		{"Memory at rest", "Internal topics and one group are there.",
 			[]part{{"idle/empty", "empty"}, {"idle10k/many", "10,000 partitions"}, {"idle10k/restarted", "10,000 partitions, restarted"}, {"afterload/few", "60 s after load, 4 partitions"}, {"afterload/many", "60 s after load, 10,000 partitions"}}, restColumns, work.RSSMB, true},

@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/leatdev/leat/bench/internal/peers"
@@ -19,12 +20,12 @@ const (
 // size, and then with few and with many idle connections beside.
 type growthRow struct{ big *bigLogs }
 
-func (g growthRow) alone(ctx context.Context, e *Env, p peers.Peer) ([]Result, error) {
+func (g growthRow) alone(ctx context.Context, e *Env, p peers.Peer) (all []Result, err error) {
 	l, err := g.big.of(ctx, e, p, 0)
 	if err != nil {
 		return nil, err
 	}
-	var all []Result
+	defer func() { err = errors.Join(err, l.Stop()) }() // it is not to work beside the others
 	size := int64(0)
 	for want := int64(1 << 20); ; want = min(want*10, e.BigLog) {
 		if err := l.grow(ctx, max(want-size, 0)); err != nil {
