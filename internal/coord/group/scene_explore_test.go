@@ -56,15 +56,14 @@ type scene struct {
 	commits int
 
 	// What was told, of the group that there is now.
-	newest   int32             // the newest generation that a join was told
-	members  map[string]bool   // who is in it, as its leader was told
-	owners   map[string]string // partition -> who was told that it is its, in owned
-	owned    int32             // the generation of owners
-	buried   bool              // a deletion was acknowledged and nothing written since
-	problem  string
-	path     []string
-	quiet    bool // what happens is not counted
-	rejected int
+	newest  int32             // the newest generation that a join was told
+	members map[string]bool   // who is in it, as its leader was told
+	owners  map[string]string // partition -> who was told that it is its, in owned
+	owned   int32             // the generation of owners
+	buried  bool              // a deletion was acknowledged and nothing written since
+	problem string
+	path    []string
+	quiet   bool // what happens is not counted
 }
 
 // shares that leaders give away: the first member gets the first. There are more
