@@ -6,6 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +25,8 @@ var (
 	flagFrom   = flag.Uint64("sim.from", 1, "the first of them")
 	flagStep   = flag.Uint64("sim.step", 1, "run each so-many-th")
 	flagFor    = flag.Duration("sim.for", 0, "run seeds for so long, however many that are")
+	flagLeast  = flag.Int("sim.least", 0, "with sim.for: how many seeds there must be")
+	flagAll    = flag.Bool("sim.all", false, "go on after a seed that fails")
 	flagMutant = flag.String("sim.mutant", "", "plant this mistake")
 )
 
@@ -47,6 +55,10 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
+	if *flagFor > 0 && *flagStep == 1 {
+		many(t)
+		return
+	}
 	began := time.Now()
 	var sum Stats
 	n := 0
@@ -56,13 +68,41 @@ func TestSeeds(t *testing.T) {
 		}
 		o := play(seed, false)
 		n++
+		sum.add(o.stat)
 		if o.err != nil {
 			t.Errorf("seed %d: %v\nreplay: go test -tags sim ./internal/sim -run TestSeeds -sim.seed %d -sim.trace", seed, o.err, seed)
-			if os.Getenv("SIM_ALL") == "" {
-				return
+			if !*flagAll {
+				break
 			}
 		}
-		sum.add(o.stat)
 	}
 	t.Logf("%d seeds, %.0f per minute: %+v", n, float64(n)/time.Since(began).Minutes(), sum)
+}
+
+// many runs seeds in as many processes as there are processors, each one of so
+// many: a process has one World.
+func many(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
+	var children sync.WaitGroup
+	var seeds atomic.Int64
+	for i := range procs {
+		children.Go(func() {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=0", "-test.run", "^TestSeeds$", "-sim.for", flagFor.String(),
+				"-sim.from", fmt.Sprint(*flagFrom+uint64(i)), "-sim.step", fmt.Sprint(max(procs, 2)), "-sim.mutant", *flagMutant, fmt.Sprintf("-sim.all=%t", *flagAll))
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if m := regexp.MustCompile(`(\d+) seeds, .*`).FindSubmatch(out); m != nil {
+				n, _ := strconv.Atoi(string(m[1]))
+				seeds.Add(int64(n))
+				t.Logf("%s", m[0])
+			}
+		})
+	}
+	children.Wait()
+	t.Logf("%d seeds in %v", seeds.Load(), *flagFor)
+	if n := seeds.Load(); n < int64(*flagLeast) {
+		t.Errorf("%d seeds in %v, at least %d are wanted", n, *flagFor, *flagLeast)
+	}
 }
