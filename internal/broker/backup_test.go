@@ -223,3 +223,41 @@ func TestRestoreRefusals(t *testing.T) {
 		t.Errorf("a newer backup: %v", err)
 	}
 }
+
+// Damage that the data has is copied as it is, and told of: the backup is as good as
+// the data was.
+func TestBackupTellsOfDamage(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewMem()
+	b := someRecords(t, disk)
+	defer b.Abandon()
+	if err := b.Store.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	p := b.Partition("in", 1)
+	name := fmt.Sprintf("/data/logs/in.%s/1/%020d.log", p.TopicID(), 0)
+	data, err := vfs.ReadFile(disk, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := disk.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	at := int64(len(data) - 5) // in the last of three batches
+	if _, err := f.WriteAt([]byte{data[at] ^ 1}, at); err != nil {
+		t.Fatal(err)
+	}
+	m, err := b.Backup(t.Context(), "/backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := m.Damaged()
+	if len(d) != 1 || d[0].Topic != "in" || d[0].Partition != 1 || d[0].Records != 2 || !strings.Contains(strings.Join(d[0].Damage, " "), "offsets 2 to 2") {
+		t.Errorf("%+v", d)
+	}
+	if again, err := ReadManifest(disk, "/backup"); err != nil || len(again.Damaged()) != 1 {
+		t.Errorf("%v", err)
+	}
+}
