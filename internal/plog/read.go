@@ -183,6 +183,9 @@ func (l *Log) good(v *segment, c *checked, offset int64, maxBytes int) (near, en
 				near, end, _ = c.find(rel)
 			}
 		}
+		if end.pos > v.size { // a checkpoint came after the view
+			end = place{v.size, uint32(v.next - v.base)}
+		}
 		return near, end, nil
 	}
 }

@@ -204,6 +204,44 @@ func TestRecordsOutliveTheirSegment(t *testing.T) {
 	}
 }
 
+// A checkpoint may come between the look at a segment and the look at what is known of
+// its bytes: the reader keeps to what it saw first.
+func TestFetchWhileACheckpointEnds(t *testing.T) {
+	t.Parallel()
+	s, _ := openStore(t, vfs.NewMem(), 1)
+	defer s.Close()
+	l := createLog(t, s, 0)
+	var size int
+	for i := range 6 {
+		b := batchOf(int64(i), "value")
+		size = len(b)
+		mustSubmit(t, s, Append(l, b))
+		if i == 3 {
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.mu.RLock()
+	v := l.view(l.segs[0])
+	l.mu.RUnlock()
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	for offset := range int64(4) {
+		for most := range 7 {
+			r, found, err := l.findInSegment(l.segs[0], &v, offset, most*size, true)
+			if want := min(max(most, 1), int(4-offset)) * size; err != nil || !found || r.Size() != want {
+				t.Errorf("offset %d, %d batches: %d bytes, want %d, %v", offset, most, r.Size(), want, err)
+			}
+			r.Release()
+		}
+	}
+	if d := s.Damage(); len(d) != 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
 // Fetched records hold no memory of the write-ahead log, however long they wait.
 func TestRecordsHoldNoMemory(t *testing.T) {
 	t.Parallel()
