@@ -25,6 +25,7 @@ func (r *run) check() error {
 		return fmt.Errorf("leader epoch %d after %d", b.Epoch, r.mem.epoch)
 	}
 	r.mem.epoch = b.Epoch
+	r.untidy = r.untidy && b.Recovery.Clean
 	if err := r.checkTopics(); err != nil {
 		return err
 	}

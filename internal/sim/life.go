@@ -30,11 +30,12 @@ type run struct {
 	cfg  broker.Config
 	tune tuning
 
-	life *life
-	b    *broker.Broker
-	d    *disk
-	sick bool // the disk has failed, and the power has not gone since
-	stat Stats
+	life   *life
+	b      *broker.Broker
+	d      *disk
+	untidy bool // the disk has failed since the last start that looked for what is left over
+	sick   bool // the disk has failed, and the power has not gone since
+	stat   Stats
 }
 
 // tuning is what differs from seed to seed.
@@ -80,7 +81,7 @@ func (e ending) power() bool { return e != killed }
 
 // Stats counts what a run has met.
 type Stats struct {
-	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries int
+	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips int
 }
 
 func newRun(seed uint64, trace bool) *run {
@@ -127,6 +128,9 @@ func (r *run) lives() error {
 			return fmt.Errorf("life %d (to end with %s): %w", i+1, r.life.end, err)
 		}
 	}
+	if r.rng.IntN(3) == 0 && !r.mem.ruined && !r.mem.groupsRuined && !r.sick {
+		return r.flip()
+	}
 	return nil
 }
 
@@ -139,7 +143,7 @@ func (r *run) live(n int, last bool) error {
 	r.d.TraceTo(^vfs.Op(0), func(line string) { r.hist.note("%s", line) })
 	r.d.cut = r.cut
 	if last {
-		l.clean = true
+		l.clean = g.IntN(3) > 0
 	} else if g.IntN(5) > 0 {
 		r.d.cutAt = 1 + g.IntN(1<<(2+g.IntN(10)))
 	}
@@ -196,6 +200,7 @@ func (r *run) finish() {
 // after is what a life leaves in the clients' minds.
 func (r *run) after(l *life) {
 	r.fs.SetSpace(1 << 40)
+	r.untidy = r.untidy || r.d.hit()
 	keep := !l.end.power() && !r.faulty()
 	r.sick = r.faulty() && l.end == killed
 	if keep {
@@ -242,7 +247,7 @@ func (r *run) within(l *life) {
 		r.hist.note("-- close")
 		if err := b.Close(); err != nil && !r.faulty() && !l.full {
 			r.fail("close: %v", err)
-		} else if err == nil && !r.faulty() {
+		} else if err == nil && !r.faulty() && !r.untidy {
 			if err := r.leftovers(); err != nil {
 				r.fail("after a clean stop: %v", err)
 			}
@@ -331,4 +336,5 @@ func (s *Stats) add(o Stats) {
 	s.Compactions += o.Compactions
 	s.DeletedRecords += o.DeletedRecords
 	s.CutRecoveries += o.CutRecoveries
+	s.Flips += o.Flips
 }
