@@ -183,7 +183,7 @@ func (u *runner) row(ctx context.Context, row work.Row, found []peers.Peer) erro
 }
 
 // patience is how long one measurement may take with all that it needs.
-const patience = 150 * time.Second
+const patience = 200 * time.Second
 
 func (u *runner) measure(ctx context.Context, row work.Row, p peers.Peer, round int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it took more than %v", patience))
