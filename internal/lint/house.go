@@ -84,6 +84,7 @@ var mayTouchFiles = map[string]string{
 	"internal/vfs":              "it is the disk's one door",
 	"internal/cli":              "asks whether standard output is a terminal",
 	"internal/load":             "reads /proc of the process that it measures",
+	"internal/trim":             "reads /proc of its own process",
 	"internal/lint":             "reads the sources",
 	"internal/models/exec":      "starts child processes",
 	"internal/models/modeltest": "reads the document whose example it tests",
