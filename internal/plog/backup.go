@@ -84,7 +84,8 @@ func (s *Store) Backup(ctx context.Context, to string) (*Snapshot, error) {
 		return nil, err
 	}
 	snap := &Snapshot{Cut: fz.cut}
-	w := treeWriter{fs: s.opt.FS, root: to}
+	w := newTree(s.opt.FS, to)
+	defer w.close()
 	for _, f := range fz.files {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 
@@ -17,6 +18,31 @@ type treeWriter struct {
 	root string
 	dirs []string // with new names, the root's not among them
 	buf  []byte
+	// volume syncs all of it at once; nil where each file is synced by itself.
+	volume vfs.Volume
+}
+
+// newTree fills the directory root, which is there. The caller closes it.
+func newTree(fsys vfs.FS, root string) *treeWriter {
+	w := &treeWriter{fs: fsys, root: root}
+	if v, err := fsys.OpenVolume(root); err == nil {
+		w.volume = v // opened before anything is written: it tells of failures since
+	}
+	return w
+}
+
+func (w *treeWriter) close() {
+	if w.volume != nil {
+		w.volume.Close()
+	}
+}
+
+// syncFile makes a file durable, unless the volume does it later.
+func (w *treeWriter) syncFile(f vfs.File) error {
+	if w.volume != nil {
+		return nil
+	}
+	return f.Sync()
 }
 
 // copyChunk is how much of a file is copied at a time.
@@ -62,12 +88,12 @@ func (w *treeWriter) put(name string, data []byte) (BackupFile, error) {
 	}
 	_, err = f.WriteAt(data, 0)
 	if err == nil {
-		err = f.Sync()
+		err = w.syncFile(f)
 	}
 	return bf, errors.Join(err, f.Close())
 }
 
-// copy copies the first size bytes of a file, syncs them, and returns their CRC.
+// copy copies the first size bytes of a file and returns their CRC.
 func (w *treeWriter) copy(ctx context.Context, from, name string, size int64) (crc uint32, err error) {
 	if err := w.dir(path.Dir(name)); err != nil {
 		return 0, err
@@ -85,7 +111,7 @@ func (w *treeWriter) copy(ctx context.Context, from, name string, size int64) (c
 	if err != nil {
 		return 0, err
 	}
-	return crc, to.Sync()
+	return crc, w.syncFile(to)
 }
 
 // sum returns the CRC of a file's first size bytes.
@@ -122,8 +148,11 @@ func (w *treeWriter) read(ctx context.Context, name string, size int64, fn func(
 	return nil
 }
 
-// sync makes the names of the tree durable, but for that of its root.
+// sync makes the tree durable, but for the name of its root.
 func (w *treeWriter) sync() error {
+	if w.volume != nil {
+		return w.volume.Sync(math.MaxInt64) // a backup has the patience for what others write
+	}
 	slices.Sort(w.dirs)
 	for _, d := range slices.Compact(w.dirs) {
 		if err := w.fs.SyncDir(path.Join(w.root, d)); err != nil {
@@ -198,7 +227,8 @@ func (snap *Snapshot) Verify(ctx context.Context, fsys vfs.FS, dir string) error
 // original's write-ahead log is ever taken for its own. All of it is durable when
 // it returns, but for the name of `to` itself.
 func (snap *Snapshot) RestoreFiles(ctx context.Context, fsys vfs.FS, from, to string, salt uint64) error {
-	w := treeWriter{fs: fsys, root: to}
+	w := newTree(fsys, to)
+	defer w.close()
 	for _, f := range snap.Files {
 		if path.Clean("/"+f.Name) != "/"+f.Name {
 			return fmt.Errorf("manifest: %q is no file of a backup", f.Name)
