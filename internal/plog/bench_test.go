@@ -116,3 +116,34 @@ func fillWAL(b *testing.B, s *Store, logs, size int) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkCheckpointOneOfMany is a checkpoint of 10,000 logs of which one has
+// changed.
+func BenchmarkCheckpointOneOfMany(b *testing.B) {
+	s, _, err := Open(Options{FS: vfs.OS{}, Dir: b.TempDir() + "/data", Salt: 1, Epoch: 1, CheckpointEvery: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ops := make([]Op, 10_000)
+	for p := range ops {
+		ops[p] = Create(testID(p), "topic", DefaultConfig())
+	}
+	logs := mustSubmit(b, s, ops...)
+	for i := range logs {
+		ops[i] = Append(logs[i].Log, batchOf(1, "v"))
+	}
+	mustSubmit(b, s, ops...)
+	if err := s.Checkpoint(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		mustSubmit(b, s, Append(logs[5000].Log, batchOf(1, "v")))
+		if err := s.Checkpoint(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
