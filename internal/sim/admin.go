@@ -46,8 +46,14 @@ func (r *run) administer() {
 				r.fail("checkpoint: %v", err)
 			}
 			r.hist.note("checkpoint")
-		case n < 23:
+		case n < 22:
 			r.b.Retain()
+		case n < 23:
+			done, err := r.b.Store.Scrub(context.Background(), func() int64 { return 1 << 40 })
+			r.hist.note("scrubbed: %+v", done)
+			if (err != nil || done.Unread > 0) && !r.ill() {
+				r.fail("scrub: %+v, %v", done, err)
+			}
 		default:
 			r.compact()
 		}

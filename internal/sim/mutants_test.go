@@ -35,6 +35,7 @@ var mutants = []struct {
 	{"unlink-before-checkpoint", `KAFKA_STORAGE_ERROR|does not start|is lost`, 500},
 	{"compaction-drops-last", `is the last value of key`, 200},
 	{"checkpoint-beside-queueing", `is missing|is lost|is gone|taken back|fenced`, 2500},
+	{"unverified-read", `served as good|holds another|is no batch`, 600},
 	{"recovery-sync", `does not start|is lost|taken for damage|is broken`, 200},
 }
 
