@@ -13,7 +13,8 @@ import (
 const compactChunk = 1 << 20
 
 // eachBatch reads a complete segment from its file and calls fn with each
-// batch, whose checksum holds. The batch is valid during the call.
+// batch, whose checksum holds and which stands where it must: a copy of a damaged
+// one would look like a good one. The batch is valid during the call.
 func (s *Store) eachBatch(ctx context.Context, l *Log, seg *segment, fn func(kafka.Batch) error) error {
 	if seg.end == 0 {
 		return nil
@@ -23,6 +24,19 @@ func (s *Store) eachBatch(ctx context.Context, l *Log, seg *segment, fn func(kaf
 		return err
 	}
 	defer s.files.done(f)
+	l.mu.RLock()
+	epochs := l.epochs[:len(l.epochs):len(l.epochs)]
+	l.mu.RUnlock()
+	want := seg.base
+	check := func(b kafka.Batch) error {
+		// What the checksum does not cover, as a reader's verifier sees it.
+		base, last := b.BaseOffset(), b.LastOffset()
+		if base < want || seg.gen == 0 && base != want || last < base || last >= seg.next || !wroteBy(epochs, base, b.LeaderEpoch()) {
+			return fmt.Errorf("%w: offsets %d to %d of leader epoch %d, expected from %d on and below %d", kafka.ErrBatchInvalid, base, last, b.LeaderEpoch(), want, seg.next)
+		}
+		want = last + 1
+		return fn(b)
+	}
 	buf := make([]byte, min(compactChunk, int(seg.end)))
 	for at := int64(0); at < int64(seg.end); {
 		if err := ctx.Err(); err != nil {
@@ -32,7 +46,7 @@ func (s *Store) eachBatch(ctx context.Context, l *Log, seg *segment, fn func(kaf
 		if _, err := f.ReadAt(buf[:n], at); err != nil && !errors.Is(err, io.EOF) {
 			return readError(l, err)
 		}
-		used, err := batches(buf[:n], fn)
+		used, err := batches(buf[:n], check)
 		if errors.Is(err, kafka.ErrBatchShort) && used == 0 && n < int64(seg.end)-at {
 			if len(buf) < openLimit { // a batch larger than the buffer
 				buf = make([]byte, min(2*int64(len(buf)), int64(seg.end)-at))
