@@ -9,7 +9,9 @@ import (
 
 // leave takes members out at once, instead of when their sessions end. Before
 // v3 a request names one member; from then on several, and an administrator may
-// name static ones by instance id alone.
+// name static ones by instance id alone. The last one's answer waits until the
+// group is empty on disk, too: whoever joins after a crash need not wait for a
+// member that was told it has left.
 func (c *Coordinator) leave(e Leave) {
 	req := e.Req
 	res := kmsg.NewPtrLeaveGroupResponse()
@@ -41,10 +43,18 @@ func (c *Coordinator) leave(e Leave) {
 		res.ErrorCode = res.Members[0].ErrorCode
 		res.Members = nil
 	}
-	c.reply(e.Token, res)
-	if len(left) > 0 {
-		c.afterRemoval(g, "left: "+strings.Join(left, ", "))
+	if len(left) == 0 {
+		c.reply(e.Token, res)
+		return
 	}
+	before := c.writes.last
+	c.afterRemoval(g, "left: "+strings.Join(left, ", "))
+	c.whenWritten(before, func(err error) {
+		if err != nil {
+			res.ErrorCode = codeOf(err)
+		}
+		c.reply(e.Token, res)
+	})
 }
 
 // leaveOne takes one member out and says which id it had.

@@ -134,6 +134,24 @@ func (c *Coordinator) whenShown(g *group, f func(error)) {
 	}
 }
 
+// whenWritten runs f when the newest Write that was asked for after the one with the
+// ID before is durable, refused, or has failed: at once when there is none.
+func (c *Coordinator) whenWritten(before uint64, f func(error)) {
+	w := &c.writes
+	if w.last == before {
+		f(nil)
+		return
+	}
+	newest := &w.flying[len(w.flying)-1]
+	done := newest.done
+	newest.done = func(err error) {
+		if done != nil {
+			done(err)
+		}
+		f(err)
+	}
+}
+
 // codeOf is what a client is told about a failed append. Clients of a group do
 // not expect the log's own errors; Kafka's coordinator translates likewise, so
 // that they look for the coordinator again and retry.
