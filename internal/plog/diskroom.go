@@ -70,6 +70,9 @@ func (s *Store) lookAtDisk(err error) {
 	}
 	if is := s.full.err() != nil; is != was {
 		if is {
+			// Whoever has found it out (a compaction, a backup): from now on the
+			// checkpointer looks again and again.
+			s.check.now()
 			s.opt.Logger.Warn("disk is full: producers are refused until there is room", "dir", s.opt.Dir, "err", s.full.err())
 		} else {
 			s.opt.Logger.Info("there is room on the disk again: producers are served", "dir", s.opt.Dir)

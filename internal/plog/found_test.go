@@ -154,3 +154,34 @@ func TestCompactionCopiesNoDamage(t *testing.T) {
 		t.Errorf("the damaged segment: %v", err)
 	}
 }
+
+// A disk that a compaction or a backup has found full is looked at again, though
+// nothing is written meanwhile.
+func TestFullDiskIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := vfs.NewMem()
+		opt := testOptions(mem, 1)
+		opt.DiskReserve = 1 << 20
+		s, _, err := Open(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Abandon()
+		time.Sleep(time.Minute)
+		mem.SetSpace(mem.Used() + 1000)
+		if err := s.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Admit(t.Context(), 100); !errors.Is(err, kerr.KafkaStorageError) {
+			t.Fatalf("on a full disk: %v", err)
+		}
+		mem.SetSpace(1 << 30)
+		time.Sleep(2 * retryFull)
+		release, err := s.Admit(t.Context(), 100)
+		if err != nil {
+			t.Fatalf("the disk has room again: %v", err)
+		}
+		release()
+	})
+}
