@@ -145,6 +145,15 @@ func (c *checked) damageAt(rel uint32) (badPart, bool) {
 	return badPart{}, false
 }
 
+// knows reports whether the relative offset lies in what is good or in what is damaged.
+func (c *checked) knows(rel uint32) bool {
+	if _, _, ok := c.find(rel); ok {
+		return true
+	}
+	_, ok := c.damageAt(rel)
+	return ok
+}
+
 // find returns the nearest known place at or before the batch that holds the
 // relative offset or, when there is none such, the next one, and the end of the run
 // that it is in; false when that part has not been checked.
