@@ -194,6 +194,7 @@ func (s *Store) noted(logs []*Log) *moment {
 	}
 	dirty := s.dirty
 	s.dirty = nil
+	s.changed.Store(0)
 	s.mu.Unlock()
 	m := &moment{durable: s.wal.Durable(), last: s.wal.Last(), saved: map[*Log][]byte{}}
 	for _, l := range dirty {

@@ -70,6 +70,7 @@ func (s *Store) plans() []*plan {
 	s.mu.Lock()
 	dirty := s.dirty
 	s.dirty = nil
+	s.changed.Store(0)
 	s.mu.Unlock()
 	expired := s.opt.Now().Add(-s.opt.ProducerExpiry).UnixMilli()
 	plans := make([]*plan, 0, len(dirty))

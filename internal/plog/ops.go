@@ -100,11 +100,22 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 	}
 	u.commit(pos)
 	s.queueing.RUnlock()
-	if s.wal.Live() >= s.opt.CheckpointBytes || s.direct.Load() >= directPerCheckpoint*s.opt.CheckpointBytes {
+	if s.wal.Live() >= s.checkpointAt() || s.direct.Load() >= directPerCheckpoint*s.opt.CheckpointBytes {
 		s.check.now()
 	}
 	return results, max(pos, u.wait), nil
 }
+
+// checkpointAt is how much the write-ahead log holds when a checkpoint is due: more of
+// it when many logs have changed, since a checkpoint pays for each of them, but never
+// more than half of its bound.
+func (s *Store) checkpointAt() int64 {
+	many := min(s.changed.Load()*perChangedLog, s.opt.WALFileSize*int64(s.opt.WALFiles)/2)
+	return max(s.opt.CheckpointBytes, many)
+}
+
+// perChangedLog is how many bytes a checkpoint should have to write for each log.
+const perChangedLog = 64 << 10
 
 // directPerCheckpoint bounds the bytes that went straight to segments since the last
 // checkpoint, in CheckpointBytes: the write-ahead log hardly grows by them, but a

@@ -32,8 +32,8 @@ type Options struct {
 	// with only a reference in the write-ahead log; 0 = 128 KiB.
 	DirectBytes int
 	// CheckpointBytes and CheckpointEvery say when tails are moved into
-	// segments: after so many bytes, or so long after the first of them; 0 =
-	// 32 MiB and 30 s.
+	// segments: after so many bytes (more when many logs have changed), or so long
+	// after the first of them; 0 = 32 MiB and 30 s.
 	CheckpointBytes int64
 	CheckpointEvery time.Duration
 	// OpenFiles bounds the files kept open without use, and those that a checkpoint
@@ -123,6 +123,8 @@ type Store struct {
 	// direct is how many bytes of batches went straight to their segments and are
 	// in no checkpoint yet.
 	direct atomic.Int64
+	// changed is how many logs the next checkpoint will have to write.
+	changed atomic.Int64
 
 	compact compactor
 	backup  sched.Mutex // one backup at a time
@@ -232,6 +234,7 @@ func (s *Store) addLog(l *Log) {
 func (s *Store) addDirty(l *Log) {
 	s.mu.Lock()
 	s.dirty = append(s.dirty, l)
+	s.changed.Store(int64(len(s.dirty)))
 	s.mu.Unlock()
 	s.check.dirty()
 }

@@ -53,6 +53,11 @@ func (o *osFile) Evict(off, n int64) {
 	_ = unix.Fadvise(int(o.f.Fd()), off, n, unix.FADV_DONTNEED)
 }
 
+// StartWrite implements Starter.
+func (o *osFile) StartWrite(off, n int64) {
+	_ = unix.SyncFileRange(int(o.f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}
+
 func (o *osFile) Allocate(size int64) error {
 	return spaceError(os.NewSyscallError("fallocate", unix.Fallocate(int(o.f.Fd()), 0, 0, size)))
 }

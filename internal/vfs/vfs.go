@@ -58,6 +58,13 @@ type Evicter interface {
 	Evict(off, n int64)
 }
 
+// Starter is a File that can have the system begin to write a range to the disk, so
+// that a Sync soon after finds less to do. It promises nothing: a failure is Sync's to
+// tell.
+type Starter interface {
+	StartWrite(off, n int64)
+}
+
 // Volume is a file system, for the sync of many files at once.
 type Volume interface {
 	// Sync makes durable what was written to and named on the file system before
