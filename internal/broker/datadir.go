@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"path"
@@ -28,6 +29,20 @@ type meta struct {
 	// Boots counts the starts. It is the leader epoch, and the high part of
 	// producer ids, so that neither is ever given out twice.
 	Boots int32 `json:"boots"`
+}
+
+// metaFile is meta as it is written. A number that is wrong by a digit would have
+// leader epochs and producer ids given out twice. Files from before there was a sum
+// have none.
+type metaFile struct {
+	meta
+	Sum string `json:"sum,omitempty"`
+}
+
+// sum is the CRC-32C of the fields as JSON, in hexadecimal.
+func (m meta) sum() (string, error) {
+	b, err := json.Marshal(m)
+	return fmt.Sprintf("%08x", crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))), err
 }
 
 const (
@@ -100,15 +115,21 @@ func readMeta(fsys vfs.FS, dir string) (meta, error) {
 	if err != nil {
 		return meta{}, err
 	}
-	var m meta
-	if err := json.Unmarshal(b, &m); err != nil {
+	var file metaFile
+	if err := json.Unmarshal(b, &file); err != nil {
 		return meta{}, fmt.Errorf("%s is not readable: %w", name, err)
 	}
+	m := file.meta
+	sum, err := m.sum()
 	switch {
+	case err != nil:
+		return meta{}, err
 	case m.Version > metaVersion:
 		return meta{}, fmt.Errorf("%s: the data has format version %d, this program knows versions up to %d: use a newer Leat", name, m.Version, metaVersion)
 	case m.Version < 1 || m.ClusterID == "" || m.Boots < 0:
 		return meta{}, fmt.Errorf("%s does not describe a data directory: %s", name, b)
+	case file.Sum != "" && file.Sum != sum:
+		return meta{}, fmt.Errorf("%s is damaged: its sum is %s, what it says has %s: put back what it said, with `boots` rather too large than too small, and without `sum`; or restore the whole directory", name, file.Sum, sum)
 	}
 	return m, nil
 }
@@ -139,7 +160,11 @@ func newMeta(fsys vfs.FS, dir string) (meta, error) {
 }
 
 func writeMeta(fsys vfs.FS, dir string, m meta) error {
-	b, err := json.MarshalIndent(m, "", "  ")
+	sum, err := m.sum()
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(metaFile{m, sum}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,11 @@ func (s *Store) recover(cut Pos, report *Report) (Pos, error) {
 	}
 	report.Groups, report.TornBytes = res.Len(), res.Torn
 	if len(res.Damaged) > 0 {
-		if err := s.keepDamaged(res, report); err != nil {
+		for _, d := range res.Damaged {
+			s.opt.Logger.Error("write-ahead log is damaged below what was durable", "group", d.Seq, "err", d.Err)
+		}
+		// Numbered by the damage, so that starting again and again keeps one copy.
+		if err := s.keepDamaged(res.Damaged[0].Seq, report); err != nil {
 			return 0, err
 		}
 	}
@@ -36,6 +40,12 @@ func (s *Store) recover(cut Pos, report *Report) (Pos, error) {
 	err = res.Each(rp.memory, func(g wal.Group) error {
 		for i := range g.Frames {
 			if err := rp.apply(&g.Frames[i]); err != nil {
+				return err
+			}
+		}
+		// What follows a damaged batch in the write-ahead log is good and has no place.
+		if rp.fenced && report.Kept == "" {
+			if err := s.keepDamaged(g.Seq, report); err != nil {
 				return err
 			}
 		}
@@ -103,10 +113,10 @@ func (s *Store) exists(name string) bool {
 	return err == nil
 }
 
-// keepDamaged copies a damaged write-ahead log aside before it is used again.
-func (s *Store) keepDamaged(res *wal.Result, report *Report) error {
-	// Numbered by the damage, so that starting again and again keeps one copy.
-	report.Kept = path.Join(s.opt.Dir, "damaged", strconv.FormatUint(uint64(res.Damaged[0].Seq), 10))
+// keepDamaged copies the write-ahead log aside before it is used again, for whoever
+// repairs the logs that have to be fenced. group is where the damage was met.
+func (s *Store) keepDamaged(group Pos, report *Report) error {
+	report.Kept = path.Join(s.opt.Dir, "damaged", strconv.FormatUint(uint64(group), 10))
 	if err := s.opt.FS.MkdirAll(report.Kept); err != nil {
 		return err
 	}
@@ -126,8 +136,6 @@ func (s *Store) keepDamaged(res *wal.Result, report *Report) error {
 			return err
 		}
 	}
-	for _, d := range res.Damaged {
-		s.opt.Logger.Error("write-ahead log is damaged below what was durable", "group", d.Seq, "err", d.Err, "kept", report.Kept)
-	}
+	s.opt.Logger.Warn("kept a copy of the write-ahead log for a repair", "kept", report.Kept)
 	return errors.Join(s.opt.FS.SyncDir(path.Join(s.opt.Dir, "damaged")), s.opt.FS.SyncDir(s.opt.Dir))
 }

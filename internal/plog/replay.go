@@ -1,7 +1,9 @@
 package plog
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/leatdev/leat/internal/kafka"
@@ -24,6 +26,8 @@ type replay struct {
 	// on can files be longer than they are known to be.
 	written []*Log
 	from    map[*Log]int64
+
+	fenced bool // a log had to be fenced for what its segments hold
 
 	// What is done to a whole log further on: its files may have gone already.
 	doomed map[ID]bool  // it is deleted
@@ -236,7 +240,7 @@ func (rp *replay) apply(f *wal.Frame) error {
 // wrong with the batch fences the log.
 func (rp *replay) batch(l *Log, f *wal.Frame) error {
 	if f.Offset != l.next {
-		l.damaged(fmt.Errorf("offsets %d to %d are missing from the write-ahead log", l.next, f.Offset-1))
+		rp.fence(l, fmt.Errorf("offsets %d to %d are missing from the write-ahead log", l.next, f.Offset-1))
 		return nil
 	}
 	data := f.Data
@@ -249,14 +253,19 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 			rp.held = int(f.RefLen)
 		}
 		var err error
-		if data, err = rp.store.readRef(l, f); err != nil {
-			l.damaged(fmt.Errorf("batch at offset %d: %w", f.Offset, err))
+		data, err = rp.store.readRef(l, f)
+		switch {
+		case errors.Is(err, errRef):
+			rp.fence(l, fmt.Errorf("batch at offset %d: %w", f.Offset, err))
 			return nil
+		case err != nil:
+			// It may be readable the next time: nothing is decided about it.
+			return fmt.Errorf("cannot read the batch at offset %d of %s: %w; the data is as it was: start again when the disk can be read", f.Offset, l.id, err)
 		}
 	}
 	b, _, err := kafka.NextBatch(data)
 	if err != nil {
-		l.damaged(fmt.Errorf("batch at offset %d: %w", f.Offset, err))
+		rp.fence(l, fmt.Errorf("batch at offset %d: %w", f.Offset, err))
 		return nil
 	}
 	seg := l.segmentAt(f.SegBase)
@@ -265,7 +274,7 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 		l.segs = append(l.segs, seg)
 	}
 	if seg == nil || seg != l.segs[len(l.segs)-1] || seg.end != f.SegPos {
-		l.damaged(fmt.Errorf("batch at offset %d belongs at byte %d of segment %d, which does not end there", f.Offset, f.SegPos, f.SegBase))
+		rp.fence(l, fmt.Errorf("batch at offset %d belongs at byte %d of segment %d, which does not end there", f.Offset, f.SegPos, f.SegBase))
 		return nil
 	}
 	// Large batches are written anew, too: nothing is trusted that this process
@@ -280,17 +289,37 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 	return nil
 }
 
-// readRef reads the batch that a reference stands for.
+// fence fences a log whose segments are not what the write-ahead log says.
+func (rp *replay) fence(l *Log, err error) {
+	rp.fenced = true
+	l.damaged(err)
+}
+
+// errRef says that a segment does not hold what a reference says.
+var errRef = errors.New("the segment does not hold it")
+
+// readRef reads the batch that a reference stands for. An error that wraps errRef when
+// it is not there or not whole; any other is one of reading, which says nothing about
+// what the disk holds.
 func (s *Store) readRef(l *Log, f *wal.Frame) ([]byte, error) {
 	seg := newSegment(f.SegBase, 0)
 	file, err := s.files.open(seg.file(l.dir(), logSuffix), s.opt.FS.Open)
+	if isNotExist(err) {
+		return nil, fmt.Errorf("%w: %w", errRef, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer s.files.done(file)
 	data := make([]byte, f.RefLen)
-	if _, err := file.ReadAt(data, int64(f.SegPos)); err != nil {
+	_, err = file.ReadAt(data, int64(f.SegPos))
+	if err == nil {
+		err = wal.VerifyBatch(f, data)
+	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return data, wal.VerifyBatch(f, data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRef, err)
+	}
+	return data, nil
 }
