@@ -65,6 +65,7 @@ var brokerDefs = []Def{
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Does: "How long an idle producer is remembered."},
 	{Name: "queued.max.request.bytes", Type: Long, Default: "-1", Does: "Memory for requests of all connections together; -1: 256 MiB."},
 	{Name: "socket.request.max.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "The largest request."},
+	{Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", check: atLeast(-1), Does: "What the system buffers of an answer on its way to a client (SO_SNDBUF); -1: as much as it likes."},
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", Dynamic: true},
 }
 
@@ -143,7 +144,7 @@ share.coordinator.state.topic.min.isr share.coordinator.state.topic.num.partitio
 share.coordinator.state.topic.replication.factor share.coordinator.state.topic.segment.bytes
 share.coordinator.threads share.coordinator.write.timeout.ms share.fetch.purgatory.purge.interval.requests
 socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms socket.listen.backlog.size
-socket.receive.buffer.bytes socket.send.buffer.bytes telemetry.max.bytes
+socket.receive.buffer.bytes telemetry.max.bytes
 transaction.abort.timed.out.transaction.cleanup.interval.ms transaction.max.timeout.ms
 transaction.partition.verification.enable transaction.remove.expired.transaction.cleanup.interval.ms
 transaction.state.log.load.buffer.size transaction.state.log.min.isr transaction.state.log.num.partitions

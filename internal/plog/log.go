@@ -33,6 +33,8 @@ type Log struct {
 	// removed says that the deletion is durable.
 	removed atomic.Bool
 
+	directs atomic.Int32 // batches on their way straight to a segment
+
 	// filesMu is held while files of the log are made; taken after mu.
 	filesMu sched.Mutex
 	hasDir  bool // the directory is there, and durable

@@ -255,7 +255,7 @@ func (u *unit) append(p *part, r *Result) error {
 	f := p.frame
 	f.Epoch, f.Offset, f.CRC = b.LeaderEpoch(), b.BaseOffset(), b.CRC()
 	f.SegBase, f.SegPos = seg.base, seg.end
-	if len(b) >= u.store.opt.DirectBytes {
+	if u.store.goesDirect(l, len(b)) {
 		file, err := u.store.writeDirect(l, seg, b)
 		if err != nil {
 			u.undoPart(p)

@@ -47,6 +47,21 @@ func (l *Log) segmentAt(base int64) *segment {
 	return nil
 }
 
+// goesDirect decides whether a batch of n bytes goes straight to its segment.
+func (s *Store) goesDirect(l *Log, n int) bool {
+	switch {
+	case n >= s.opt.DirectBytes:
+		return true
+	case n < s.opt.DirectFewBytes:
+		return false
+	}
+	return l.directs.Load() > 0 || s.directLogs.Load() < fewLogs
+}
+
+// fewLogs is in how many logs at a time batches that are not large go straight to their
+// segments: the syncs of so many files run beside each other in one flush.
+const fewLogs = 8
+
 // writeDirect writes a large batch straight to its place in the segment and
 // returns the file, which must be synced before the write-ahead log refers to
 // it. What lies before it in the file may still be a hole that the next
@@ -56,7 +71,10 @@ func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, e
 	if err != nil {
 		return nil, err
 	}
-	d := &directFile{s, f}
+	if l.directs.Add(1) == 1 {
+		s.directLogs.Add(1)
+	}
+	d := &directFile{l, f}
 	if _, err := f.WriteAt(b, int64(seg.end)); err != nil {
 		d.takeBack(seg.end)
 		return nil, err
@@ -69,18 +87,24 @@ func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, e
 
 // directFile is a segment's file that the flusher has to sync, and its use.
 type directFile struct {
-	store *Store
+	log *Log
 	*openFile
 }
 
 // Done implements wal.Syncer.
-func (f directFile) Done() { f.store.files.done(f.openFile) }
+func (f directFile) Done() {
+	s := f.log.store
+	if f.log.directs.Add(-1) == 0 {
+		s.directLogs.Add(-1)
+	}
+	s.files.done(f.openFile)
+}
 
 // takeBack cuts off what was written from at on and is not wanted, and gives
 // the file back. When cutting fails, recovery or the next batch sees to it.
 func (f directFile) takeBack(at uint32) {
 	if err := f.Truncate(int64(at)); err != nil {
-		f.store.opt.Logger.Warn("cannot cut off a batch that was refused", "file", f.name, "err", err)
+		f.log.store.opt.Logger.Warn("cannot cut off a batch that was refused", "file", f.name, "err", err)
 	}
 	f.Done()
 }

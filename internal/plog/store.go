@@ -31,6 +31,10 @@ type Options struct {
 	// DirectBytes is from which size on a batch goes straight to its segment
 	// with only a reference in the write-ahead log; 0 = 128 KiB.
 	DirectBytes int
+	// DirectFewBytes is from which size on a batch does so while few logs do: 0 =
+	// 32 KiB, at most DirectBytes. It is written once instead of twice then, but each
+	// such log is one more file to sync in the flush.
+	DirectFewBytes int
 	// CheckpointBytes and CheckpointEvery say when tails are moved into
 	// segments: after so many bytes (more when many logs have changed), or so long
 	// after the first of them; 0 = 32 MiB and 30 s.
@@ -83,6 +87,9 @@ func (o *Options) defaults() {
 	}
 	// Whatever must go through the write-ahead log has to fit into one file.
 	o.DirectBytes = min(o.DirectBytes, int(o.WALFileSize/4))
+	if o.DirectFewBytes == 0 {
+		o.DirectFewBytes = 32 << 10
+	}
 	if o.OpenFiles == 0 {
 		o.OpenFiles = 256
 	}
@@ -123,6 +130,9 @@ type Store struct {
 	// direct is how many bytes of batches went straight to their segments and are
 	// in no checkpoint yet.
 	direct atomic.Int64
+	// directLogs is how many logs have batches that go straight to their segments in
+	// the flushes that are under way or gather.
+	directLogs atomic.Int32
 	// changed is how many logs the next checkpoint will have to write.
 	changed atomic.Int64
 

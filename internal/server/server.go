@@ -100,6 +100,7 @@ func Start(_ context.Context, cfg Config) (_ *Server, err error) {
 		Log:             cfg.Log,
 		MaxRequestBytes: int(snap.Int("socket.request.max.bytes")),
 		IdleTimeout:     snap.Millis("connections.max.idle.ms"),
+		SendBuffer:      int(snap.Int("socket.send.buffer.bytes")),
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.broker.Close())

@@ -111,7 +111,7 @@ func (r *run) draw() {
 			"group.initial.rebalance.delay.ms": "0",
 		},
 		Store: plog.Options{
-			WALFileSize: wal, WALFiles: 3 + g.IntN(4), DirectBytes: oneOf(g, 700, 4<<10, 128<<10), CheckpointBytes: oneOf[int64](g, 8<<10, 64<<10, 1<<30),
+			WALFileSize: wal, WALFiles: 3 + g.IntN(4), DirectBytes: oneOf(g, 700, 4<<10, 128<<10), DirectFewBytes: oneOf(g, 0, 300), CheckpointBytes: oneOf[int64](g, 8<<10, 64<<10, 1<<30),
 			CheckpointEvery: oneOf(g, 5*time.Millisecond, 200*time.Millisecond, 30*time.Second), OpenFiles: oneOf(g, 1, 3, 256), DiskReserve: oneOf[int64](g, -1, 64<<10),
 			SyncTogether: oneOf(g, -1, 2, 16), RecoveryMemory: oneOf(g, 4<<10, 64<<10, 64<<20),
 			CompactMemory: oneOf[int64](g, 24*3, 1<<20),

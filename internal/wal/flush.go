@@ -1,6 +1,9 @@
 package wal
 
 import (
+	"errors"
+	"sync/atomic"
+
 	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
@@ -98,15 +101,9 @@ func (w *WAL) flush(groups []*group) error {
 	if err := w.Err(); err != nil {
 		return err
 	}
-	synced := map[Syncer]bool{}
-	for _, g := range groups {
-		for _, s := range g.before {
-			if !synced[s] && !w.opt.Relaxed && !mutant.On("direct-sync") {
-				synced[s] = true
-				if err := s.Sync(); err != nil {
-					return err
-				}
-			}
+	if !w.opt.Relaxed && !mutant.On("direct-sync") {
+		if err := syncBefore(groups); err != nil {
+			return err
 		}
 	}
 	var dirty []vfs.File
@@ -150,6 +147,42 @@ func (w *WAL) flush(groups []*group) error {
 	}
 	return nil
 }
+
+// syncBefore makes durable what the groups refer to, each file once and some at the
+// same time: the journal of the file system takes them along together.
+func syncBefore(groups []*group) error {
+	var files []Syncer
+	known := map[Syncer]bool{}
+	for _, g := range groups {
+		for _, s := range g.before {
+			if !known[s] {
+				known[s] = true
+				files = append(files, s)
+			}
+		}
+	}
+	if len(files) < 2 {
+		for _, s := range files {
+			return s.Sync()
+		}
+		return nil
+	}
+	var next atomic.Int64
+	errs := make([]error, len(files))
+	var done sched.WaitGroup
+	for range min(len(files), syncsAtOnce) {
+		done.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+				errs[i] = files[i].Sync()
+			}
+		})
+	}
+	done.Wait()
+	return errors.Join(errs...)
+}
+
+// syncsAtOnce is how many files are synced at the same time.
+const syncsAtOnce = 8
 
 // tellWritten wakes those who wait for the write only.
 func (w *WAL) tellWritten() {

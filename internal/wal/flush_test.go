@@ -438,3 +438,31 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d bytes are still in use", m)
 	}
 }
+
+// meeting is a file whose Sync waits for another's.
+type meeting struct {
+	arrived chan struct{}
+	other   chan struct{}
+}
+
+func (m *meeting) Sync() error {
+	close(m.arrived)
+	<-m.other
+	return nil
+}
+
+func (m *meeting) Done() {}
+
+// The files beside a group are synced at the same time: each Sync here waits until the
+// other's has begun.
+func TestFilesBesideAGroupAreSyncedAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	w := openWAL(t, vfs.NewMem())
+	a, b := make(chan struct{}), make(chan struct{})
+	p, err := w.Enqueue([]*Frame{batchFrame(0, 0, "x")}, []Syncer{&meeting{a, b}, &meeting{b, a}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	durable(t, w, p)
+	w.Close()
+}

@@ -40,7 +40,7 @@ func BenchmarkConsume(b *testing.B) {
 			if err := disk.broker.Store.Checkpoint(); err != nil {
 				b.Fatal(err)
 			}
-			tail := newConsumeBench(b, 64<<20, size, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour})
+			tail := newConsumeBench(b, 64<<20, size, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour, DirectFewBytes: 128 << 10})
 			file := disk.segment()
 			b.Run("limit=sendfile", func(b *testing.B) { rawLoop(b, file, "discard", sendfileAll) })
 			b.Run("limit=sendfile-on-request", func(b *testing.B) { rawLoop(b, file, "ask", sendfileAsked) })

@@ -144,7 +144,7 @@ func (b *socketBench) produce(p *broker.Partition, n int) {
 func TestRecordsOnASocket(t *testing.T) {
 	t.Parallel()
 	for _, refuse := range []bool{false, true} {
-		b := newSocketBench(t, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour})
+		b := newSocketBench(t, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour, DirectFewBytes: 128 << 10})
 		b.fs.refuse.Store(refuse)
 		if err := b.broker.EnsureTopic(t.Context(), "t", 3, map[string]string{"segment.bytes": "4000000"}); err != nil {
 			t.Fatal(err)
@@ -225,7 +225,7 @@ func TestRecordsOnASocket(t *testing.T) {
 // write-ahead log: others are served, records are appended, checkpoints free it.
 func TestSlowReadersHoldNoMemory(t *testing.T) {
 	const readers, each = 200, 50 << 20
-	b := newSocketBench(t, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour})
+	b := newSocketBench(t, plog.Options{CheckpointBytes: 1 << 40, CheckpointEvery: time.Hour, DirectFewBytes: 128 << 10})
 	if err := b.broker.EnsureTopic(t.Context(), "t", 2, nil); err != nil {
 		t.Fatal(err)
 	}

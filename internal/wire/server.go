@@ -37,6 +37,10 @@ type Config struct {
 	// IdleTimeout is connections.max.idle.ms; negative is never. Less than ten
 	// minutes breaks clients that produce seldom.
 	IdleTimeout time.Duration
+	// SendBuffer is socket.send.buffer.bytes, of TCP connections; 0 and less leave it
+	// to the system. A small one keeps an answer near the processor: what waits in a
+	// large one has left the caches when it is copied out.
+	SendBuffer int
 	// MaxInFlight and MaxInFlightBytes bound one connection's requests that are not
 	// answered yet; at a bound its socket is not read. One request is always let
 	// in, however large.
@@ -140,6 +144,9 @@ func (s *Server) accept(l *Listener) {
 		nc, err := l.Net.Accept()
 		if err == nil {
 			pause = 0
+			if t, ok := nc.(*net.TCPConn); ok && s.cfg.SendBuffer > 0 {
+				_ = t.SetWriteBuffer(s.cfg.SendBuffer) // one that is closed already is found so by its first read
+			}
 			s.serve(nc, l)
 			continue
 		}

@@ -82,7 +82,7 @@ func rest(ctx context.Context, e *Env, r *peers.Running, part string) (Result, e
 		return Result{}, err
 	}
 	select {
-	case <-time.After(e.Window / 2):
+	case <-time.After(5 * e.Window): // at rest: what a start or a load leaves behind goes back to the system after some seconds
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
