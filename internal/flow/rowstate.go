@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +39,9 @@ const (
 	checkpointKey = "checkpoint"
 	// headerRecordKey has the key that a row of the state comes out with.
 	headerRecordKey = "leat-row-key"
+	// headerRowTime is the row's time in the rows topic, in milliseconds since 1970: the
+	// record's own says when it was written.
+	headerRowTime = "leat-row-time"
 )
 
 // newRowState opens the state of a join; maxBytes is the most a record of the
@@ -62,6 +66,7 @@ func (rs *rowState) record(j *joiner, partition int32, r *join.Row) *kgo.Record 
 	rec.Topic, rec.Key, rec.Partition = rs.p.Rows(rs.s), []byte(r.ID), partition
 	// Retention counts from now, not from when the event happened.
 	rec.Timestamp = time.Now()
+	rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: headerRowTime, Value: strconv.AppendInt(nil, r.Time.UnixMilli(), 10)})
 	return rec
 }
 
@@ -176,6 +181,9 @@ func (rs *rowState) row(r *kgo.Record) (join.Row, bool) {
 	if rs.s.Join.By != nil {
 		row.Key = header(headerJoinKey)
 	}
+	if ms, err := strconv.ParseInt(header(headerRowTime), 10, 64); err == nil && r.Topic == rs.p.Rows(rs.s) {
+		row.Time = time.UnixMilli(ms)
+	}
 	var values map[string]json.RawMessage
 	var events map[string]string
 	if json.Unmarshal(r.Value, &values) != nil || json.Unmarshal([]byte(header(headerParts)), &events) != nil {
@@ -191,6 +199,8 @@ func (rs *rowState) row(r *kgo.Record) (join.Row, bool) {
 	if r.Topic == rs.p.Rows(rs.s) {
 		key, _ = event.Header(r.Headers, headerRecordKey)
 	}
+	// These are the state's alone: the row comes out again without them.
+	r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h kgo.RecordHeader) bool { return h.Key == headerRecordKey || h.Key == headerRowTime })
 	id := event.Identify(r)
 	id.ID, id.Root = header(event.HeaderCorrelationID), header(event.HeaderCorrelationID)
 	meta := &partMeta{key: key, record: r, id: id}
