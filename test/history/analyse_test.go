@@ -194,6 +194,29 @@ func TestLegal(t *testing.T) {
 	}
 }
 
+// A client may hold a commit back until it has joined the next generation, in which
+// another member has committed more: the coordinator takes it, and the offset goes back.
+// Once a commit that began after it is acknowledged, it must not come again.
+func TestACommitThatWasHeldBack(t *testing.T) {
+	t.Parallel()
+	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
+	commit := func(client string, from, to int, offset int64) Op {
+		return Op{Client: client, Kind: Commit, Status: OK, Start: at(from), End: at(to), Offsets: map[string]int64{"x/0": offset}}
+	}
+	fetch := func(from int, offset int64) Op {
+		return Op{Client: "asker", Kind: Fetch, Status: OK, Start: at(from), End: at(from + 1), Offsets: map[string]int64{"x/0": offset}}
+	}
+	ops := []Op{commit("a", 10, 200, 41), commit("b", 100, 110, 51), fetch(120, 51), fetch(210, 41), commit("b", 220, 230, 55)}
+	for _, c := range []struct {
+		last int64
+		want int
+	}{{55, 0}, {41, 1}, {51, 1}} {
+		if r := Analyse(append(ops[:len(ops):len(ops)], fetch(240, c.last)), true); len(r.Findings) != c.want {
+			t.Errorf("at last %d: %v, want %d findings", c.last, r.Findings, c.want)
+		}
+	}
+}
+
 // TestSpoiled changes one thing in a long legal history: it must be found.
 func TestSpoiled(t *testing.T) {
 	// pick returns an operation that fits, somewhere in the middle.

@@ -1,6 +1,10 @@
 package history
 
-import "maps"
+import (
+	"maps"
+	"math"
+	"time"
+)
 
 // raise lifts the offsets of floor to those of at, where these are higher.
 func raise(floor map[string]int64, key string, at int64) {
@@ -44,17 +48,65 @@ func (a *analysis) ends() {
 	})
 }
 
+// written is a commit of one key's offset: it takes effect between start and end.
+type written struct {
+	at         int64
+	start, end time.Duration
+	ok         bool
+}
+
+// lateEffect is how long after its failure a commit may still take effect: it may lie
+// in a socket of a broker that is stopped.
+const lateEffect = 5 * time.Second
+
+// written collects the commits of each key.
+func (a *analysis) written() map[string][]written {
+	all := map[string][]written{}
+	for _, op := range a.ops {
+		if op.Kind != Commit {
+			continue
+		}
+		end := op.End
+		if op.Status != OK {
+			end += lateEffect
+		}
+		for key, at := range op.Offsets {
+			all[key] = append(all[key], written{at, op.Start, end, op.Status == OK})
+		}
+	}
+	return all
+}
+
+// least is the lowest offset that a question between start and end may be answered
+// with: that of any commit which no other follows that was acknowledged before the
+// question. false when none was acknowledged before. (What members commit mostly grows.
+// It need not: a client may hold a commit back until it has joined the next generation,
+// and a coordinator takes it then.)
+func least(commits []written, start, end time.Duration) (at int64, known bool) {
+	var newest time.Duration
+	for _, c := range commits {
+		if c.ok && c.end < start {
+			newest, known = max(newest, c.start), true
+		}
+	}
+	at = math.MaxInt64
+	for _, c := range commits {
+		if c.start < end && c.end >= newest {
+			at = min(at, c.at)
+		}
+	}
+	return at, known
+}
+
 // commits does the same for the group's offsets: what is answered, and where
 // assignments begin, lies between the last commit that was acknowledged before
-// and the last one that anybody has asked for. (Members commit what they have
-// read from the committed offsets on, so these only grow.)
+// and the highest one that anybody has asked for.
 func (a *analysis) commits() {
-	acknowledged, requested := map[string]int64{}, map[string]int64{}
-	asked := map[string]map[string]int64{}
+	all, requested := a.written(), map[string]int64{}
 	type mine struct{ client, key string }
-	fresh := map[mine]int64{} // assignments without a poll yet: the floor when they began
-	hold := func(op Op, key string, at, floor int64) {
-		if at < floor {
+	fresh := map[mine]time.Duration{} // assignments without a poll yet: when they began
+	hold := func(op Op, key string, at int64, asked time.Duration) {
+		if floor, known := least(all[key], asked, op.End); known && at < floor {
 			a.found(CommitLost, "%s of %s has %s at %d, at %v; the commit of %d was acknowledged before", op.Kind, op.Client, key, at, op.End, floor)
 		}
 		if most := requested[key]; at > most {
@@ -62,31 +114,24 @@ func (a *analysis) commits() {
 		}
 	}
 	byTime(a.ops, func(op Op) {
-		switch op.Kind {
-		case Commit:
+		if op.Kind == Commit {
 			for key, at := range op.Offsets {
 				raise(requested, key, at)
 			}
-		case Fetch:
-			asked[op.Client] = maps.Clone(acknowledged)
 		}
 	}, func(op Op) {
 		if op.Status != OK {
 			return
 		}
 		switch op.Kind {
-		case Commit:
-			for key, at := range op.Offsets {
-				raise(acknowledged, key, at)
-			}
 		case Fetch:
 			for key, at := range op.Offsets {
-				hold(op, key, at, asked[op.Client][key])
+				hold(op, key, at, op.Start)
 			}
 		case Assign:
 			for key, at := range op.Offsets {
 				if at == Committed {
-					fresh[mine{op.Client, key}] = acknowledged[key]
+					fresh[mine{op.Client, key}] = op.End
 				}
 			}
 		case Revoke:
@@ -95,9 +140,9 @@ func (a *analysis) commits() {
 			}
 		case Poll:
 			for _, m := range op.Messages {
-				if floor, ok := fresh[mine{op.Client, m.Key}]; ok {
+				if began, ok := fresh[mine{op.Client, m.Key}]; ok {
 					delete(fresh, mine{op.Client, m.Key})
-					hold(op, m.Key, m.Offset, floor)
+					hold(op, m.Key, m.Offset, began)
 				}
 			}
 		}

@@ -65,7 +65,12 @@ func TestUsage(t *testing.T) {
 	if after.RSS <= 0 || after.Peak < after.Anonymous {
 		t.Errorf("%+v", after)
 	}
-	idle := start(t, "exec sleep 600")
+	idle := start(t, "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; echo worked; sleep 600")
+	for idle.Tail() != "worked\n" {
+		if err := idle.Alive(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	u, err := Read(idle.Pid())
 	if err != nil || u.CPU <= 0 || u.CPU >= after.CPU+time.Second {
 		t.Errorf("%+v, %v", u, err)
