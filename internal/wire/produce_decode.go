@@ -69,7 +69,11 @@ func (d *produceDecoder) topic(c *cursor, version int16) {
 		copy(t.TopicID[:], c.take(len(t.TopicID)))
 	} else {
 		t.TopicID = [16]byte{}
-		if name := c.text(); t.Topic != string(name) {
+		name := c.text()
+		if name == nil && c.err == nil {
+			c.fail(errNegative) // a topic's name cannot be null
+		}
+		if t.Topic != string(name) {
 			t.Topic = string(name)
 		}
 	}
