@@ -148,6 +148,11 @@ func (c *crashRun) submit(n int, wait bool, ops ...Op) {
 			c.t.Fatalf("seed %d: wait: %v", c.seed, err)
 		}
 		c.ack(n)
+		return
+	}
+	// A consumer that is quicker than the flusher: what it may see already must stay.
+	if !c.logs[n].maybeDel && c.s.Log(c.id(n)) != nil {
+		c.look(n)
 	}
 }
 
