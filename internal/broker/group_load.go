@@ -130,7 +130,7 @@ func (s *groupShard) load(ctx context.Context, n *group.Replayed) bool {
 		s.groups.opt.Logger.Error("groups cannot be loaded from this partition; its groups are not available", "partition", s, "err", err)
 		return true
 	}
-	out := s.carryOut(s.machine.Loaded(s.groups.opt.Now(), s.groups.topicExists))
+	out := s.carryOut(s.machine.Loaded(s.groups.opt.Now(), s.groups.topics()))
 	s.loaded.Store(true)
 	s.finish(out)
 	return true

@@ -71,15 +71,15 @@ func (s *groupShard) stepWith(event func() group.Event) {
 	s.finish(out)
 }
 
-// topicGone is step for the end of a topic. While the groups are still loading there
+// stepLoaded is stepWith for news of topics. While the groups are still loading there
 // is nothing to do: they look at the catalogue when they are through.
-func (s *groupShard) topicGone(e group.TopicGone) {
+func (s *groupShard) stepLoaded(event func() group.Event) {
 	s.mu.Lock()
 	if !s.loaded.Load() || s.broken != nil {
 		s.mu.Unlock()
 		return
 	}
-	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), e))
+	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
 	s.finish(out)
 }
 

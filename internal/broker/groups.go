@@ -166,7 +166,7 @@ func (g *Groups) TopicDeleted(name string, id kafka.UUID) {
 		return
 	}
 	for _, sh := range *p {
-		sh.topicGone(group.TopicGone{Topic: name, ID: id})
+		sh.stepLoaded(func() group.Event { return group.TopicGone{Topic: name, ID: id} })
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/kafka"
@@ -62,6 +63,16 @@ func (b *Broker) show(units []*unit, errs []error) {
 	}
 	if len(changes) > 0 {
 		b.Catalog.Apply(changes...)
+	}
+	var topics []string
+	for _, c := range changes {
+		if name, ok := c.Topic(); ok {
+			topics = append(topics, name)
+		}
+	}
+	if len(topics) > 0 {
+		slices.Sort(topics)
+		b.Groups.TopicsChanged(topics)
 	}
 }
 

@@ -35,6 +35,9 @@ func (c Change) Record(timestamp int64) kafka.Record {
 	return kafka.Record{Key: []byte(c.key), Value: c.value, Timestamp: timestamp}
 }
 
+// Topic is the name of the topic that the change is about, if it is about one.
+func (c Change) Topic() (name string, ok bool) { return strings.CutPrefix(c.key, topicKey) }
+
 type topicValue struct {
 	V          int               `json:"v"`
 	ID         string            `json:"id"`

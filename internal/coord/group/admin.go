@@ -8,19 +8,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// describe shows one group. One that is not there is Dead; from v6 on that is
+// describe shows one classic group. One that is not there, or is of another type, is Dead; from v6 on that is
 // an error, too (KIP-1043).
 func (c *Coordinator) describe(e Describe) {
 	res := kmsg.NewDescribeGroupsResponseGroup()
 	res.Group = e.Group
 	g := c.groups[e.Group]
-	if g == nil {
+	switch {
+	case g == nil || g.modern != nil:
 		res.State = Dead.String()
 		if e.Version >= 6 {
 			res.ErrorCode = kerr.GroupIDNotFound.Code
 			res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
+			if g != nil {
+				res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " is not a classic group.")
+			}
 		}
-	} else {
+	default:
 		res.State = g.state.String()
 		res.ProtocolType = g.protocolType
 		if g.state == Stable {
@@ -48,27 +52,25 @@ func (c *Coordinator) describe(e Describe) {
 	})
 }
 
-// classicType is the type of these groups where groups are listed (KIP-848).
-const classicType = "classic"
-
 // list names the groups.
 func (c *Coordinator) list(e List) {
 	res := []kmsg.ListGroupsResponseGroup{}
 	in := func(filter []string, s string) bool {
 		return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool { return strings.EqualFold(strings.TrimSpace(f), s) })
 	}
-	if in(e.Types, classicType) {
-		for _, g := range c.sortedGroups() {
-			if !in(e.States, g.state.String()) {
-				continue
-			}
-			lg := kmsg.NewListGroupsResponseGroup()
-			lg.Group = g.id
-			lg.ProtocolType = g.protocolType
-			lg.GroupState = g.state.String()
-			lg.GroupType = classicType
-			res = append(res, lg)
+	for _, g := range c.sortedGroups() {
+		if !in(e.Types, g.typeName()) || !in(e.States, g.stateName()) {
+			continue
 		}
+		lg := kmsg.NewListGroupsResponseGroup()
+		lg.Group = g.id
+		lg.ProtocolType = g.protocolType
+		if g.modern != nil {
+			lg.ProtocolType = g.modern.groupType()
+		}
+		lg.GroupState = g.stateName()
+		lg.GroupType = g.typeName()
+		res = append(res, lg)
 	}
 	c.whenShown(nil, func(err error) {
 		if err != nil {
@@ -96,7 +98,7 @@ func (c *Coordinator) deleteGroup(e DeleteGroup) {
 			}
 			c.reply(e.Token, code)
 		})
-	case g.state != Empty:
+	case !g.vacant():
 		c.reply(e.Token, kerr.NonEmptyGroup.Code)
 	default:
 		c.bury(g, func(err error) { c.reply(e.Token, codeOf(err)) })
@@ -109,7 +111,7 @@ func (c *Coordinator) bury(g *group, done func(error)) {
 	g.sortedOffsets(func(topic string, p int32, _ offset) {
 		records = append(records, offsetRecord(g.id, topic, p, nil))
 	})
-	records = append(records, g.tombstone())
+	records = append(records, g.tombstones()...)
 	c.write(g, records, func() {
 		delete(c.groups, g.id)
 		c.touch(g)

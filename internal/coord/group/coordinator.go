@@ -12,6 +12,7 @@ type Coordinator struct {
 	cfg    Config
 	groups map[string]*group
 	alarms alarms // groups with a deadline, soonest first
+	topics Topics
 
 	// retentionAt is when expired offsets are looked for next.
 	retentionAt time.Time
@@ -30,7 +31,7 @@ func New(cfg Config) *Coordinator {
 	if cfg.NewID == nil {
 		panic("group.New: Config.NewID is not set")
 	}
-	return &Coordinator{cfg: cfg, groups: make(map[string]*group)}
+	return &Coordinator{cfg: cfg, groups: make(map[string]*group), topics: noTopics{}}
 }
 
 // Step takes one event and says what to do about it.
@@ -60,6 +61,8 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.deleteOffsets(e)
 	case TopicGone:
 		c.topicGone(e)
+	case TopicsChanged:
+		c.topicsChanged(e)
 	case Appended:
 		c.appended(e)
 	case Durable:

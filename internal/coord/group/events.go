@@ -74,6 +74,10 @@ type CommitAnswer struct{ Codes []int16 }
 type FetchOffsets struct {
 	Token Token
 	Group string
+	// MemberID and MemberEpoch say which member of a consumer group asks (v9); nil and
+	// -1 for an administrator, or a client that does not say.
+	MemberID    *string
+	MemberEpoch int32
 	// All asks for every offset of the group, instead of those in Topics.
 	All    bool
 	Topics []TopicPartitions
@@ -153,6 +157,13 @@ type TopicGone struct {
 	ID    [16]byte
 }
 
+// TopicsChanged says that the topics called Names (sorted) were made, deleted or got
+// more partitions. Now is what there is since then. It has no answer.
+type TopicsChanged struct {
+	Now   Topics
+	Names []string
+}
+
 // Appended reports what became of a Write: nil when it is in the log (but not
 // yet durable), else why it was refused.
 type Appended struct {
@@ -181,6 +192,7 @@ func (List) event()          {}
 func (DeleteGroup) event()   {}
 func (DeleteOffsets) event() {}
 func (TopicGone) event()     {}
+func (TopicsChanged) event() {}
 func (Appended) event()      {}
 func (Durable) event()       {}
 func (Tick) event()          {}

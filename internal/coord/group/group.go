@@ -23,13 +23,12 @@ func (s State) String() string {
 	return [...]string{"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead"}[s]
 }
 
-// consumerType is the protocol type of consumers, the only one whose metadata
-// the coordinator looks into: for the topics.
-const consumerType = "consumer"
-
-// group is one consumer group.
+// group is one group. The fields from state to subscribed are those of a classic one.
 type group struct {
-	id    string
+	id string
+	// modern is set when the group is not a classic one.
+	modern modern
+
 	state State
 	// stateSince is when it entered the state: offsets of an empty group expire
 	// by it. Zero when not known (records of old brokers).
@@ -99,7 +98,7 @@ func newGroup(id string, now time.Time) *group {
 
 // unused says that nothing would be lost by forgetting the group.
 func (g *group) unused() bool {
-	return g.state == Empty && !g.persisted && g.asked == 0 && len(g.pending) == 0
+	return g.vacant() && !g.persisted && g.asked == 0 && len(g.pending) == 0
 }
 
 func (g *group) enter(s State, now time.Time) {
@@ -109,6 +108,9 @@ func (g *group) enter(s State, now time.Time) {
 
 // nextDeadline is the soonest time at which something is to be done.
 func (g *group) nextDeadline() time.Time {
+	if g.modern != nil {
+		return g.modern.nextDeadline()
+	}
 	at := sooner(g.joinAt, g.syncAt)
 	for _, m := range g.members {
 		at = sooner(at, m.deadline)
@@ -273,6 +275,7 @@ func (g *group) nextGeneration(now time.Time) {
 
 // subscribedTopics are the topics of all members; nil when they cannot be known.
 func (g *group) subscribedTopics() map[string]bool {
+	// Of other protocol types the metadata is not for the coordinator.
 	if g.protocolType != consumerType {
 		return nil
 	}
@@ -291,6 +294,9 @@ func (g *group) subscribedTopics() map[string]bool {
 
 // reads says whether a member reads the topic, or might.
 func (g *group) reads(topic string) bool {
+	if g.modern != nil {
+		return g.modern.reads(topic)
+	}
 	if g.subscribed == nil {
 		return g.protocolType == consumerType
 	}

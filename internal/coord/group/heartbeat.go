@@ -20,7 +20,7 @@ func (c *Coordinator) beat(req *kmsg.HeartbeatRequest) *kerr.Error {
 	if req.Group == "" {
 		return kerr.InvalidGroupID
 	}
-	g := c.groups[req.Group]
+	g := c.classic(req.Group)
 	if g == nil {
 		return kerr.UnknownMemberID
 	}

@@ -31,6 +31,10 @@ func (c *Coordinator) join(e Join) {
 		}
 		g = c.create(req.Group)
 	}
+	if g.modern != nil {
+		fail("", kerr.InconsistentGroupProtocol)
+		return
+	}
 	c.touch(g)
 	protocols := protocolsOf(req)
 	switch {

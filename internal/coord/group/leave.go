@@ -16,7 +16,7 @@ func (c *Coordinator) leave(e Leave) {
 	req := e.Req
 	res := kmsg.NewPtrLeaveGroupResponse()
 	res.Version = req.Version
-	g := c.groups[req.Group]
+	g := c.classic(req.Group)
 	members := req.Members
 	if req.Version < 3 {
 		m := kmsg.NewLeaveGroupRequestMember()

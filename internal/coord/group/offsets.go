@@ -46,7 +46,15 @@ func (c *Coordinator) commit(e Commit) {
 		}
 	}
 	c.touch(g)
-	if err := g.checkCommit(e); err != nil {
+	if g.modern != nil {
+		refused, err := g.modern.checkCommit(e)
+		if err != nil {
+			fail(codeOf(err))
+			return
+		}
+		copy(codes, refused)
+		g.modern.seen(c, e.MemberID)
+	} else if err := g.checkCommit(e); err != nil {
 		fail(err.Code)
 		return
 	}
@@ -61,6 +69,9 @@ func (c *Coordinator) commit(e Commit) {
 	var stored []int
 	values := make([]offset, len(e.Offsets))
 	for i, o := range e.Offsets {
+		if codes[i] != 0 {
+			continue
+		}
 		if javaLength(o.Metadata) > c.cfg.OffsetMetadataMaxSize {
 			codes[i] = kerr.OffsetMetadataTooLarge.Code
 			continue
@@ -146,6 +157,13 @@ func (g *group) sortedOffsets(f func(topic string, partition int32, o offset)) {
 func (c *Coordinator) fetchOffsets(e FetchOffsets) {
 	g := c.groups[e.Group]
 	var answer FetchAnswer
+	if g != nil && g.modern != nil {
+		if err := g.modern.checkFetch(e); err != nil {
+			answer.Code = codeOf(err)
+			c.reply(e.Token, answer)
+			return
+		}
+	}
 	if e.All {
 		if g != nil {
 			g.sortedOffsets(func(topic string, p int32, o offset) {
@@ -199,7 +217,7 @@ func (c *Coordinator) deleteOffsets(e DeleteOffsets) {
 		answer.Code = kerr.InvalidGroupID.Code
 	case g == nil:
 		answer.Code = kerr.GroupIDNotFound.Code
-	case g.state != Empty && g.protocolType != consumerType:
+	case g.modern == nil && g.state != Empty && g.protocolType != consumerType:
 		// What its members read cannot be known.
 		answer.Code = kerr.NonEmptyGroup.Code
 	}
@@ -283,7 +301,7 @@ func (c *Coordinator) retain() {
 			gone[len(gone)-1].Partitions = append(gone[len(gone)-1].Partitions, p)
 		})
 		switch {
-		case g.state == Empty && kept == 0 && len(g.pending) == 0:
+		case g.vacant() && kept == 0 && len(g.pending) == 0 && (g.modern == nil || g.modern.expires()):
 			c.note(g, "the group is empty and its offsets have expired: deleted")
 			c.bury(g, nil)
 		case len(gone) > 0:
@@ -298,6 +316,10 @@ func (c *Coordinator) retain() {
 func (g *group) expired(topic string, o offset, now int64, retention time.Duration) bool {
 	since := o.committed
 	switch {
+	case g.modern != nil:
+		if g.modern.reads(topic) {
+			return false
+		}
 	case g.protocolType == "": // offsets alone, without members
 	case g.state == Empty:
 		if !g.stateSince.IsZero() {

@@ -150,6 +150,10 @@ func (c *Coordinator) afterRemoval(g *group, reason string) {
 // timers.
 func (c *Coordinator) expire(g *group) {
 	c.touch(g)
+	if g.modern != nil {
+		g.modern.expire(c)
+		return
+	}
 	if !g.joinAt.IsZero() && !c.now.Before(g.joinAt) {
 		c.joinTimeout(g)
 	}

@@ -82,7 +82,13 @@ func (g *group) record(assignments map[string][]byte) Record {
 	return Record{g.key(), v.AppendTo(nil)}
 }
 
-func (g *group) tombstone() Record { return Record{g.key(), nil} }
+// tombstones delete what the log has of the group but its offsets.
+func (g *group) tombstones() []Record {
+	if g.modern != nil {
+		return g.modern.tombstones()
+	}
+	return []Record{{g.key(), nil}}
+}
 
 func (g *group) key() []byte {
 	k := kmsg.NewGroupMetadataKey()

@@ -38,7 +38,7 @@ func goldens() map[string]Record {
 		"offset, gone":     offsetRecord("g", "t", 5, nil),
 		"group":            g.record(nil),
 		"group, empty":     empty.record(nil),
-		"group, gone":      g.tombstone(),
+		"group, gone":      g.tombstones()[0],
 	}
 }
 
@@ -216,9 +216,7 @@ func TestLoadedForgetsTopicsThatAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.effects(w.c.Loaded(w.now, func(topic string, id [16]byte) bool {
-		return topic == "here" || topic == "unknown-id" || topic == "recreated" && id == [16]byte{20}
-	}))
+	w.effects(w.c.Loaded(w.now, testTopics{"here": {id: TopicID{1}}, "recreated": {id: TopicID{20}}, "unknown-id": {id: TopicID{30}}}))
 	var left []string
 	w.c.groups["g"].sortedOffsets(func(topic string, _ int32, _ offset) { left = append(left, topic) })
 	if !slices.Equal(left, []string{"here", "unknown-id"}) {

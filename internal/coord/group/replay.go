@@ -51,15 +51,25 @@ func (c *Coordinator) Replay(r Record, n *Replayed) error {
 }
 
 // Loaded ends the replay: from now on members are expected to be heard of. The
-// Effects are to be carried out as those of a Step. keep says whether an offset
-// is still of use: its topic exists, with that id (zero: not known); nil keeps
-// all. Others are forgotten: a topic may be deleted just before a broker dies.
-func (c *Coordinator) Loaded(now time.Time, keep func(topic string, id [16]byte) bool) Effects {
+// Effects are to be carried out as those of a Step. topics are what there is now;
+// offsets of others are forgotten: a topic may be deleted just before a broker dies.
+// nil stands for no knowledge: all offsets are kept.
+func (c *Coordinator) Loaded(now time.Time, topics Topics) Effects {
 	c.now = now
+	if topics != nil {
+		c.topics = topics
+	}
+	keep := func(topic string, id TopicID) bool {
+		now, _, ok := c.topics.Topic(topic)
+		return topics == nil || ok && (id == TopicID{} || id == now)
+	}
 	c.out = Effects{}
 	c.retentionAt = now.Add(c.cfg.OffsetsRetentionCheckInterval)
 	for _, g := range c.sortedGroups() {
 		c.touch(g)
+		if g.modern != nil {
+			g.modern.loaded(c)
+		}
 		for _, m := range g.members {
 			m.alive(now, m.session)
 		}
@@ -68,7 +78,7 @@ func (c *Coordinator) Loaded(now time.Time, keep func(topic string, id [16]byte)
 		}
 		var gone []TopicPartitions
 		g.sortedOffsets(func(topic string, p int32, o offset) {
-			if keep == nil || keep(topic, o.topicID) {
+			if keep(topic, o.topicID) {
 				return
 			}
 			gone = append(gone, TopicPartitions{topic, []int32{p}})

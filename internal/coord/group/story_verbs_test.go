@@ -281,7 +281,7 @@ func (w *world) commit(name string, c *client, a args) error {
 // fetch TOPIC/PARTITION ...; without any, all.
 func (w *world) fetch(name string, _ *client, a args) error {
 	tps, err := partitions(a.plain)
-	w.step(FetchOffsets{name + " fetch", a.str("group", "g"), len(tps) == 0, tps})
+	w.step(FetchOffsets{Token: name + " fetch", Group: a.str("group", "g"), MemberEpoch: -1, All: len(tps) == 0, Topics: tps})
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 func (c *Coordinator) sync(e Sync) {
 	req := e.Req
 	fail := func(err *kerr.Error) { c.reply(e.Token, syncError(req.Version, err)) }
-	g := c.groups[req.Group]
+	g := c.classic(req.Group)
 	switch {
 	case req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil):
 		fail(kerr.InconsistentGroupProtocol) // KIP-559: they must be said

@@ -1,0 +1,81 @@
+package group
+
+import "time"
+
+// A group is of one type at a time: classic, as it is made, or one of the newer
+// ones, whose members and state are then in group.modern, while the classic part of
+// it is empty. Offsets are the group's, whatever its type.
+
+// modern is what makes a group one of the newer types: a consumer group (KIP-848) or
+// a share group (KIP-932). Its methods are called with the Coordinator's time set
+// (c.now), within a Step, Replay or Loaded.
+type modern interface {
+	// groupType is the type's name where groups are listed: consumer, share.
+	groupType() string
+	// stateName is the state in Kafka's words: Empty, Stable, ...
+	stateName() string
+	// empty says that the group has no members.
+	empty() bool
+	// nextDeadline is when expire is to be called next; zero: never.
+	nextDeadline() time.Time
+	// expire does what is due by the time.
+	expire(c *Coordinator)
+	// loaded begins the service after a replay: members are expected to be heard of.
+	loaded(c *Coordinator)
+	// topicsChanged is told of topics that were made, deleted or have more partitions;
+	// c.topics has what is there now. names is sorted.
+	topicsChanged(c *Coordinator, names []string)
+	// reads says whether a member reads the topic, or might: then its offsets neither
+	// expire nor can they be deleted.
+	reads(topic string) bool
+	// checkCommit says whether a commit may be taken; the codes are those of single
+	// offsets that may not, nil for none.
+	checkCommit(e Commit) (codes []int16, err error)
+	// checkFetch says whether a member may see the group's offsets.
+	checkFetch(e FetchOffsets) error
+	// seen is told of a commit by a member.
+	seen(c *Coordinator, memberID string)
+	// expires says that the group may be deleted when it is empty and has no offsets left.
+	expires() bool
+	// tombstones delete all records of the group but its offsets.
+	tombstones() []Record
+}
+
+// Names of the types of groups, as ListGroups has them.
+const (
+	classicType  = "classic"
+	consumerType = "consumer" // also the protocol type of consumers in classic groups
+	shareType    = "share"
+)
+
+// typeName is the group's type where groups are listed.
+func (g *group) typeName() string {
+	if g.modern != nil {
+		return g.modern.groupType()
+	}
+	return classicType
+}
+
+// stateName is the group's state in Kafka's words.
+func (g *group) stateName() string {
+	if g.modern != nil {
+		return g.modern.stateName()
+	}
+	return g.state.String()
+}
+
+// vacant says that the group has no members.
+func (g *group) vacant() bool {
+	if g.modern != nil {
+		return g.modern.empty()
+	}
+	return g.state == Empty
+}
+
+// classic is the group with this id if it is a classic one, else nil.
+func (c *Coordinator) classic(id string) *group {
+	if g := c.groups[id]; g != nil && g.modern == nil {
+		return g
+	}
+	return nil
+}
