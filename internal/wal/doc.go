@@ -7,7 +7,8 @@
 // Enqueue copies frames into the open group and returns at once. One flusher
 // goroutine takes the groups that have gathered, writes them, syncs once and
 // then tells everybody who waits. While a sync runs the next group gathers; when
-// nothing runs a group is flushed at once: there is no timer.
+// nothing runs a group is flushed at once: there is no timer. Who has nothing else to
+// do may flush in the flusher's stead (Gather and Flush); there is one flush at a time.
 //
 // # On disk
 //

@@ -22,25 +22,60 @@ func (w *WAL) run() {
 	}
 }
 
-// take waits for groups. It returns nil when the log is closed and empty.
+// Flush flushes what has gathered, here and now, unless somebody flushes already: then
+// it returns at once, and what has gathered is flushed next. It is for who would else
+// only wait for the flusher, after Gather: on a machine with nothing to do it takes
+// longer to wake another goroutine, and to be woken, than to write. What waits for
+// the flush is called on the caller's goroutine.
+func (w *WAL) Flush() {
+	w.mu.Lock()
+	if w.busy || w.empty() {
+		w.mu.Unlock()
+		return
+	}
+	groups := w.begin()
+	w.mu.Unlock()
+	w.finish(groups, w.flush(groups))
+}
+
+// empty reports whether nothing waits to be flushed. Called with mu held.
+func (w *WAL) empty() bool { return w.open == nil && len(w.sealed) == 0 }
+
+// take waits for groups that nobody else flushes. It returns nil when the log is
+// closed and empty.
 func (w *WAL) take() []*group {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.open == nil && len(w.sealed) == 0 {
-		if w.closed {
+	for w.busy || w.empty() {
+		if w.closed && !w.busy {
 			return nil
 		}
 		w.work.Wait()
 	}
-	// Those who can run now and are about to enqueue come along: a flush costs the
-	// same for them. When nobody can this takes no time.
-	w.mu.Unlock()
-	sched.Yield()
-	w.mu.Lock()
+	return w.begin()
+}
+
+// begin starts a flush of what has gathered. Called with mu held, which it lets go of
+// for a moment; nobody else flushes, and there is something.
+func (w *WAL) begin() []*group {
+	w.busy = true
+	if w.crowd {
+		// Those who can run now and are about to enqueue come along: a flush costs the
+		// same for them. When nobody can this takes no time but that of waking an idle
+		// processor in vain, which a lone producer is spared.
+		w.mu.Unlock()
+		sched.Yield()
+		w.mu.Lock()
+	}
 	if w.open != nil {
 		w.seal()
 	}
 	w.flushing, w.sealed = w.sealed, nil
+	units := 0
+	for _, g := range w.flushing {
+		units += g.units
+	}
+	w.crowd = units > 1
 	return w.flushing
 }
 
@@ -64,10 +99,13 @@ func (w *WAL) finish(groups []*group, err error) {
 	if err == nil {
 		w.durable.Store(uint64(groups[len(groups)-1].seq))
 	}
-	w.flushing = nil
+	w.flushing, w.busy = nil, false
 	w.queued -= diskSize(groups)
-	if w.open == nil && len(w.sealed) == 0 {
+	if w.empty() {
 		w.largest = 0
+	}
+	if !w.empty() || w.closed {
+		w.work.Signal() // the flusher, when it is not the one that has flushed
 	}
 	w.room.Broadcast()
 	w.mu.Unlock()
@@ -223,7 +261,9 @@ func (w *WAL) took(size int64, seq Pos) {
 	defer w.mu.Unlock()
 	w.files.took(size, seq)
 	w.live.Store(w.files.live())
-	w.makeAhead()
+	if w.files.off >= w.opt.FileSize/16 {
+		w.makeAhead() // not sooner: a start, or a broker that does little, has no use for it
+	}
 }
 
 // makeAhead starts the making of another file when none is idle: space is taken

@@ -74,7 +74,9 @@ type WAL struct {
 	cur      *chunk
 	curOff   int
 	sealed   []*group
-	flushing []*group // with the flusher
+	busy     bool     // a flush is under way: the flusher's or, by Flush, somebody else's
+	flushing []*group // what it flushes
+	crowd    bool     // the last flush had more than one unit
 	queued   int64    // bytes that wait for the flusher, as they will lie on disk
 	reserved int64    // bytes that WaitRoom has promised
 	largest  int      // the largest unit that waits for the flusher
@@ -91,6 +93,7 @@ type group struct {
 	chunk      *chunk
 	start, end int // in the chunk; end without padding
 	frames     uint32
+	units      int    // calls that made it
 	sum        uint32 // of the frames
 	before     []Syncer
 	written    []func(error)
@@ -129,10 +132,20 @@ func Open(opt Options) (*WAL, error) {
 // Enqueue adds frames to the open group, all of them to the same one, and
 // returns its position. The bytes of the frames' Data are copied and Data is
 // set to the copy. before are synced ahead of the group; done (may be nil) is
-// called once, on the flusher's goroutine, with nil after the flush or with why
+// called once, on the goroutine that flushes, with nil after the flush or with why
 // it failed. Enqueue never blocks on the disk; those who append data call
 // WaitRoom first.
 func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, error) {
+	return w.enqueue(frames, before, done, true)
+}
+
+// Gather is Enqueue for who calls Flush afterwards, whatever happens in between: it
+// leaves the flusher asleep.
+func (w *WAL) Gather(frames []*Frame, before []Syncer, done func(error)) (Pos, error) {
+	return w.enqueue(frames, before, done, false)
+}
+
+func (w *WAL) enqueue(frames []*Frame, before []Syncer, done func(error), wake bool) (Pos, error) {
 	need := 0
 	for _, f := range frames {
 		need += f.encodedSize()
@@ -171,13 +184,16 @@ func (w *WAL) Enqueue(frames []*Frame, before []Syncer, done func(error)) (Pos, 
 		}
 	}
 	g.frames += uint32(len(frames))
+	g.units++
 	w.queued += int64(align(w.curOff-g.start, blockSize) - align(g.end-g.start, blockSize))
 	g.end = w.curOff
 	g.before = append(g.before, before...)
 	if done != nil {
 		g.done = append(g.done, done)
 	}
-	w.work.Signal()
+	if wake && !w.busy {
+		w.work.Signal() // who flushes looks by itself whether more has gathered
+	}
 	return g.seq, nil
 }
 
@@ -235,6 +251,7 @@ func (w *WAL) WaitRoom(ctx context.Context, n int) (release func(), err error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
+			w.work.Signal() // what the caller itself has gathered may be in the way
 			w.makeAhead()
 			if w.opt.Crowded != nil && w.queued <= maxQueued {
 				w.opt.Crowded() // else the flusher is behind, and a checkpoint would only slow it down
@@ -284,6 +301,7 @@ func (w *WAL) WaitReserve(d time.Duration, n int) (release func()) {
 		})
 		defer timer.Stop()
 		for !fits() && w.roomErr() == nil && !late {
+			w.work.Signal() // as in WaitRoom
 			w.makeAhead()
 			if w.opt.Crowded != nil {
 				w.opt.Crowded()
@@ -320,7 +338,7 @@ func (w *WAL) roomErr() error {
 
 // WhenDurable calls fn once the group at p is durable (nil) or cannot become it
 // (the log's failure): at once on the caller's goroutine when that is known,
-// else on the flusher's. fn must not block.
+// else on that of who flushes. fn must not block.
 func (w *WAL) WhenDurable(p Pos, fn func(error)) {
 	if mutant.On("early-ack") {
 		w.WhenWritten(p, fn)
