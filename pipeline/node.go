@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,13 +257,22 @@ func clip(s string) string {
 	return string([]rune(s)[:60]) + "…"
 }
 
-var (
-	topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-	shortName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,79}$`)
-)
+// isName reports whether s has 1 to most letters, digits and characters of extra. It
+// is no regular expression: one with such counts takes longer to compile than the rest of
+// the program to start.
+func isName(s, extra string, most int) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(extra, c) >= 0:
+		default:
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= most
+}
 
 func checkTopicName(s string) error {
-	if !topicName.MatchString(s) || s == "." || s == ".." {
+	if !isName(s, "._-", 249) || s == "." || s == ".." {
 		return fmt.Errorf("%s is not a topic name: use letters, digits, `.`, `_` and `-`, at most 249 of them", quote(clip(s)))
 	}
 	return nil
@@ -285,7 +293,7 @@ func (r *reader) topic(n *yaml.Node, what string) string {
 // shortName checks the name of a pipeline, step, model or branch: names are
 // joined with dots to make groups and topics, so they have none themselves.
 func (r *reader) shortName(n *yaml.Node, what string) string {
-	if !shortName.MatchString(n.Value) {
+	if !isName(n.Value, "_-", 80) || strings.IndexByte("_-", n.Value[0]) >= 0 {
 		r.addf(n, "%s is not a name for %s: use letters, digits, `_` and `-`, at most 80 of them", quote(clip(n.Value)), what)
 		return ""
 	}

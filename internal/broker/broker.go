@@ -284,6 +284,9 @@ func (b *Broker) DataDir() (dir string, free int64) {
 	return b.dir, free
 }
 
+// CatalogEnd returns the durable end of the catalogue's log, which only grows.
+func (b *Broker) CatalogEnd() int64 { return b.catalog.HighWatermark() }
+
 // Now returns the broker's wall clock.
 func (b *Broker) Now() time.Time { return b.now() }
 

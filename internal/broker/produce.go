@@ -32,6 +32,16 @@ type Produced struct {
 // bytes are changed in place and not kept. The error is a *kafka.RecordsError, a
 // catalog.Refusal or a kerr value.
 func (b *Broker) Produce(ctx context.Context, p *Partition, records []byte) (Produced, error) {
+	return b.produce(ctx, p, records, b.Store.Submit)
+}
+
+// GatherProduce is Produce for who calls Store.Flush afterwards, whatever it returns:
+// see plog.Store.Gather.
+func (b *Broker) GatherProduce(ctx context.Context, p *Partition, records []byte) (Produced, error) {
+	return b.produce(ctx, p, records, b.Store.Gather)
+}
+
+func (b *Broker) produce(ctx context.Context, p *Partition, records []byte, submit func(...plog.Op) ([]plog.Result, plog.Pos, error)) (Produced, error) {
 	if catalog.InternalTopic(p.Topic()) {
 		return Produced{}, kerr.InvalidTopicException
 	}
@@ -44,7 +54,7 @@ func (b *Broker) Produce(ctx context.Context, p *Partition, records []byte) (Pro
 		return Produced{}, err
 	}
 	defer release()
-	rs, pos, err := b.Store.Submit(plog.Append(p.Log, batch))
+	rs, pos, err := submit(plog.Append(p.Log, batch))
 	if errors.Is(err, plog.ErrDeleted) {
 		return Produced{}, kerr.UnknownTopicOrPartition
 	}

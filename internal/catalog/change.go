@@ -18,6 +18,7 @@ const (
 	topicKey         = "topic/"
 	brokerKey        = "config/broker/"
 	brokerKeyDefault = "default"
+	groupKey         = "config/group/"
 )
 
 // schemaVersion is the "v" of every value.
@@ -130,6 +131,15 @@ func decode(key, value []byte) (Change, error) {
 			}
 		}
 		return PutBrokerConfigs(node, v.Configs), nil
+	}
+	if group, ok := strings.CutPrefix(k, groupKey); ok {
+		var v configValue
+		if value != nil {
+			if err := unmarshal(k, value, &v, &v.V); err != nil {
+				return Change{}, err
+			}
+		}
+		return PutGroupConfigs(group, v.Configs), nil
 	}
 	return Change{}, fmt.Errorf("record %q is of an unknown kind: %w", k, errNewer)
 }

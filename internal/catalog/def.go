@@ -30,8 +30,10 @@ type Def struct {
 	// Dynamic says that a running broker takes a new value (broker configs only;
 	// a topic's are always dynamic).
 	Dynamic bool
-	// From are the broker configs that stand in for a topic config.
+	// From are the broker configs that stand in for a topic or group config.
 	From []synonym
+	// low and high are the broker configs that bound a group config, "" for none.
+	low, high string
 	// Does is one sentence on the effect; "" for none.
 	Does string
 

@@ -16,6 +16,7 @@
 //	topic/<name>            {"v":1,"id":"<topic id, base64url>","partitions":3,"configs":{"retention.ms":"1000"}}
 //	config/broker/<node>    {"v":1,"configs":{"log.retention.ms":"9000000"}}
 //	config/broker/default   the same, for the whole cluster
+//	config/group/<id>       the same, for a group
 //
 // Users, ACLs and quotas will be further kinds of keys.
 //

@@ -30,9 +30,15 @@ type Synonym struct {
 
 // TopicEntry tells a topic's value of the config d.
 func (s *Snapshot) TopicEntry(configs map[string]string, d *Def) Entry {
+	return s.entry(configs, d, kmsg.ConfigSourceDynamicTopicConfig)
+}
+
+// entry tells the value of a config that broker configs stand in for; own is the
+// source of a value in configs.
+func (s *Snapshot) entry(configs map[string]string, d *Def, own kmsg.ConfigSource) Entry {
 	e := Entry{Def: d, Source: kmsg.ConfigSourceDefaultConfig}
 	if text, ok := configs[d.Name]; ok {
-		e.Synonyms = append(e.Synonyms, Synonym{d.Name, &text, kmsg.ConfigSourceDynamicTopicConfig, 1})
+		e.Synonyms = append(e.Synonyms, Synonym{d.Name, &text, own, 1})
 	}
 	for _, layer := range s.layers() {
 		for _, syn := range d.From {

@@ -15,6 +15,18 @@ var brokerDefs = []Def{
 	{Name: "default.replication.factor", Type: Int, Default: "1"},
 	{Name: "delete.topic.enable", Type: Boolean, Default: "true", Does: "Topics may be deleted."},
 	{Name: "fetch.max.bytes", Type: Int, Default: "57671680", check: atLeast(1024), Does: "The most bytes of records in one answer to Fetch, but for a single larger batch."},
+	{Name: "group.consumer.assignment.interval.ms", Type: Int, Default: "1000", check: atLeast(0), Dynamic: true, Does: "consumer.assignment.interval.ms of groups that have none of their own."},
+	{Name: "group.consumer.assignors", Type: List, Default: "uniform,range", check: oneOf("uniform", "range"), Does: "The assignors that members of consumer groups may ask for; the first is for those that do not ask."},
+	{Name: "group.consumer.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "consumer.heartbeat.interval.ms of groups that have none of their own."},
+	{Name: "group.consumer.max.assignment.interval.ms", Type: Int, Default: "15000", check: atLeast(0), Does: "The longest consumer.assignment.interval.ms of a group."},
+	{Name: "group.consumer.max.heartbeat.interval.ms", Type: Int, Default: "15000", check: atLeast(1), Does: "The longest consumer.heartbeat.interval.ms of a group."},
+	{Name: "group.consumer.max.session.timeout.ms", Type: Int, Default: "60000", check: atLeast(1), Does: "The longest consumer.session.timeout.ms of a group."},
+	{Name: "group.consumer.max.size", Type: Int, Default: "2147483647", check: atLeast(1), Does: "The most members that a consumer group may have."},
+	{Name: "group.consumer.migration.policy", Type: String, Default: "bidirectional", check: oneOf("disabled", "upgrade", "downgrade", "bidirectional"), Does: "Whether a classic group with members becomes a consumer group when the first member joins by the new protocol (upgrade), and a consumer group a classic one when its last such member goes (downgrade)."},
+	{Name: "group.consumer.min.assignment.interval.ms", Type: Int, Default: "0", check: atLeast(0), Does: "The shortest consumer.assignment.interval.ms of a group."},
+	{Name: "group.consumer.min.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "The shortest consumer.heartbeat.interval.ms of a group."},
+	{Name: "group.consumer.min.session.timeout.ms", Type: Int, Default: "45000", check: atLeast(1), Does: "The shortest consumer.session.timeout.ms of a group."},
+	{Name: "group.consumer.session.timeout.ms", Type: Int, Default: "45000", check: atLeast(1), Does: "consumer.session.timeout.ms of groups that have none of their own."},
 	{Name: "group.initial.rebalance.delay.ms", Type: Int, Default: "3000", Does: "How long an empty classic group waits for more members before its first rebalance."},
 	{Name: "group.max.session.timeout.ms", Type: Int, Default: "1800000", Does: "The longest session timeout that a member of a classic group may ask for."},
 	{Name: "group.max.size", Type: Int, Default: "2147483647", check: atLeast(1), Does: "The most members that a classic group may have."},
@@ -89,11 +101,7 @@ controller.quorum.fetch.timeout.ms controller.quorum.request.timeout.ms controll
 controller.quorum.voters controller.quota.window.num controller.quota.window.size.seconds
 controller.socket.timeout.ms cordoned.log.dirs delete.records.purgatory.purge.interval.requests
 fetch.purgatory.purge.interval.requests follower.fetch.last.tiered.offset.enable
-group.consumer.assignment.interval.ms group.consumer.assignors group.consumer.heartbeat.interval.ms
-group.consumer.max.assignment.interval.ms group.consumer.max.heartbeat.interval.ms
-group.consumer.max.session.timeout.ms group.consumer.max.size group.consumer.migration.policy
-group.consumer.min.assignment.interval.ms group.consumer.min.heartbeat.interval.ms
-group.consumer.min.session.timeout.ms group.consumer.session.timeout.ms group.coordinator.append.linger.ms
+group.coordinator.append.linger.ms
 group.coordinator.background.threads group.coordinator.cached.buffer.max.bytes
 group.coordinator.rebalance.protocols group.coordinator.threads group.share.assignment.interval.ms
 group.share.assignors group.share.delivery.count.limit group.share.heartbeat.interval.ms

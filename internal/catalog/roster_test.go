@@ -92,7 +92,7 @@ func TestRosterIsCoherent(t *testing.T) {
 // (reference: behaviours 14), but for those that promise security.
 func TestInertNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"group.consumer.heartbeat.interval.ms", "num.network.threads", "controller.quorum.voters", "transaction.state.log.min.isr"} {
+	for _, name := range []string{"group.streams.heartbeat.interval.ms", "num.network.threads", "controller.quorum.voters", "transaction.state.log.min.isr"} {
 		if _, err := New(1, map[string]string{name: "1000"}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

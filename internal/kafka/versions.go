@@ -47,9 +47,17 @@ var Versions = []APIVersion{
 	{Key: 35, Name: "DescribeLogDirs", Min: 1, Max: 5, Served: 1},
 	{Key: 37, Name: "CreatePartitions", Min: 0, Max: 3, Served: 0},
 	{Key: 42, Name: "DeleteGroups", Min: 0, Max: 3, Served: 0},
+	{Key: 43, Name: "ElectLeaders", Min: 0, Max: 2, Served: 0},
 	{Key: 44, Name: "IncrementalAlterConfigs", Min: 0, Max: 1, Served: 0},
+	{Key: 45, Name: "AlterPartitionReassignments", Min: 0, Max: 1, Served: 0},
+	{Key: 46, Name: "ListPartitionReassignments", Min: 0, Max: 0, Served: 0},
 	{Key: 47, Name: "OffsetDelete", Min: 0, Max: 0, Served: 0},
+	{Key: 48, Name: "DescribeClientQuotas", Min: 0, Max: 1, Served: 0},
+	{Key: 55, Name: "DescribeQuorum", Min: 0, Max: 2, Served: 0},
+	{Key: 57, Name: "UpdateFeatures", Min: 0, Max: 2, Served: 0},
 	{Key: 60, Name: "DescribeCluster", Min: 0, Max: 2, Served: 0},
+	{Key: 64, Name: "UnregisterBroker", Min: 0, Max: 0, Served: 0},
+	{Key: 74, Name: "ListConfigResources", Min: 0, Max: 1, Served: 0},
 	{Key: 75, Name: "DescribeTopicPartitions", Min: 0, Max: 0, Served: 0},
 }
 

@@ -116,8 +116,8 @@ func (l *Log) SetConfig(c Config) {
 }
 
 // Watch sets the one function that is called after the high watermark or the
-// log start has moved, and after the log was deleted. It runs on the flusher's
-// goroutine and must not block.
+// log start has moved, and after the log was deleted. It runs on the goroutine that
+// has flushed and must not block.
 func (l *Log) Watch(fn func()) { l.watch.Store(&fn) }
 
 func (l *Log) changed() {

@@ -35,10 +35,11 @@ func Open(opt Options) (*Store, *Report, error) {
 	opt.defaults()
 	s := &Store{opt: opt, files: newOpenFiles(opt.OpenFiles), logs: map[ID]*Log{}}
 	s.check.init()
-	for _, dir := range []string{opt.Dir, s.logsDir(), s.walDir()} {
-		if err := makeDurable(opt.FS, dir); err != nil {
-			return nil, nil, err
-		}
+	if err := makeDurable(opt.FS, opt.Dir); err != nil {
+		return nil, nil, err
+	}
+	if err := makeDurable(opt.FS, s.logsDir(), s.walDir()); err != nil {
+		return nil, nil, err
 	}
 	if err := s.dropStaging(); err != nil {
 		return nil, nil, err
@@ -80,15 +81,27 @@ func Open(opt Options) (*Store, *Report, error) {
 	return s, report, nil
 }
 
-// makeDurable makes a directory that is there under its name after a crash.
-func makeDurable(fsys vfs.FS, dir string) error {
-	if _, err := fsys.Stat(dir); err == nil || !isNotExist(err) {
-		return err
+// makeDurable makes directories, all in the same one, that are there under their
+// names after a crash.
+func makeDurable(fsys vfs.FS, dirs ...string) error {
+	made := false
+	for _, dir := range dirs {
+		_, err := fsys.Stat(dir)
+		if err == nil {
+			continue
+		}
+		if !isNotExist(err) {
+			return err
+		}
+		if err := fsys.MkdirAll(dir); err != nil {
+			return err
+		}
+		made = true
 	}
-	if err := fsys.MkdirAll(dir); err != nil {
-		return err
+	if !made {
+		return nil
 	}
-	return fsys.SyncDir(path.Dir(dir))
+	return fsys.SyncDir(path.Dir(dirs[0]))
 }
 
 func (s *Store) walDir() string { return path.Join(s.opt.Dir, "wal") }

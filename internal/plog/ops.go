@@ -61,7 +61,20 @@ var ErrDeleted = errors.New("the log has been deleted")
 // order of the calls. It checks, gives out offsets and queues; it does not wait
 // for the disk: Wait and WhenDurable do, with the position returned. Errors for
 // clients are kerr values; with an error nothing has happened.
-func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
+func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) { return s.submit(ops, s.wal.Enqueue) }
+
+// Gather is Submit for who calls Flush afterwards, whatever happens in between, and
+// whatever Gather returns. Until then the change may wait in memory.
+func (s *Store) Gather(ops ...Op) ([]Result, Pos, error) { return s.submit(ops, s.wal.Gather) }
+
+// Flush brings what has gathered to the disk on the caller's goroutine, unless a flush
+// is under way: then the next one takes it along. What waits for it (WhenDurable) is
+// called on the caller's goroutine too, so it holds no locks.
+func (s *Store) Flush() { s.wal.Flush() }
+
+type enqueue func([]*wal.Frame, []wal.Syncer, func(error)) (Pos, error)
+
+func (s *Store) submit(ops []Op, enqueue enqueue) ([]Result, Pos, error) {
 	u := &unit{store: s}
 	u.parts = u.one.parts[:0]
 	logs := lockOrder(ops, u.one.logs[:0])
@@ -92,7 +105,7 @@ func (s *Store) Submit(ops ...Op) ([]Result, Pos, error) {
 		return results, u.wait, nil
 	}
 	s.queueing.RLock()
-	pos, err := s.wal.Enqueue(frames, u.before, u.done)
+	pos, err := enqueue(frames, u.before, u.done)
 	if err != nil {
 		s.queueing.RUnlock()
 		u.undo()
@@ -346,7 +359,7 @@ func (u *unit) undoPart(p *part) {
 	}
 }
 
-// done runs on the flusher when the unit is durable: now it may be seen.
+// done runs where the unit was flushed when it is durable: now it may be seen.
 func (u *unit) done(err error) {
 	if err != nil && !mutant.On("highwatermark-after-failure") {
 		return // the high watermark stays where it is

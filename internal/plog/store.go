@@ -190,7 +190,7 @@ func (s *Store) AwaitReserve(n int) (release func()) { return s.wal.WaitReserve(
 
 // WhenDurable calls fn once the change at p is on disk (nil) or cannot get
 // there (kerr.KafkaStorageError): at once when that is known, else on the
-// flusher's goroutine, where it must not block.
+// goroutine that flushes, where it must not block.
 func (s *Store) WhenDurable(p Pos, fn func(error)) { s.wal.WhenDurable(p, clientError(fn)) }
 
 // WhenWritten is WhenDurable for acks=1: the bytes are with the operating system.

@@ -17,9 +17,11 @@ func (s *Store) sweep() error {
 	if err != nil {
 		return err
 	}
+	swept := false
 	for _, t := range topics {
 		dir := path.Join(s.logsDir(), t)
 		if wanted[dir] == nil {
+			swept = true
 			if err := s.opt.FS.RemoveAll(dir); err != nil {
 				return err
 			}
@@ -48,6 +50,9 @@ func (s *Store) sweep() error {
 				return err
 			}
 		}
+	}
+	if !swept {
+		return nil
 	}
 	return s.opt.FS.SyncDir(s.logsDir())
 }

@@ -46,7 +46,7 @@ func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID
 		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, 0, len(t.Partitions))
 		for j := range t.Partitions {
-			rp, p := a.producePartition(r, req.Version, t, &t.Partitions[j])
+			rp, p := a.producePartition(r, req, t, &t.Partitions[j])
 			rt.Partitions = append(rt.Partitions, rp)
 			pos = max(pos, p)
 		}
@@ -95,15 +95,19 @@ func topicName(t *kmsg.ProduceResponseTopic) string {
 	return kafka.UUID(t.TopicID).String()
 }
 
-func (a *api) producePartition(r *Request, version int16, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition) (kmsg.ProduceResponseTopicPartition, plog.Pos) {
+func (a *api) producePartition(r *Request, req *kmsg.ProduceRequest, t *kmsg.ProduceRequestTopic, rp *kmsg.ProduceRequestTopicPartition) (kmsg.ProduceResponseTopicPartition, plog.Pos) {
 	out := kmsg.NewProduceResponseTopicPartition()
 	out.Partition, out.BaseOffset, out.LogStartOffset = rp.Partition, -1, -1
-	part, err := a.partition(version >= 13, t.Topic, t.TopicID, rp.Partition)
-	if err == nil && version < 7 && isZstd(rp.Records) {
+	part, err := a.partition(req.Version >= 13, t.Topic, t.TopicID, rp.Partition)
+	if err == nil && req.Version < 7 && isZstd(rp.Records) {
 		err = kerr.UnsupportedCompressionType
 	}
 	var done broker.Produced
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.Alone && req.Acks == -1:
+		done, err = a.broker.GatherProduce(r.Ctx, part, rp.Records)
+	default: // acks=1 is answered before the sync, and acks=0 not at all
 		done, err = a.broker.Produce(r.Ctx, part, rp.Records)
 	}
 	if err != nil {

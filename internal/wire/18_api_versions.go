@@ -16,13 +16,14 @@ import (
 //     UNSUPPORTED_VERSION and the range of key 18 alone; the connection stays
 //     open (KIP-511).
 //   - The response header is v0's in every version: no tagged fields.
-//   - No finalized features: none of those that Kafka has (transaction.version,
-//     group.version, ...) exists here yet.
+//   - The features are those of kafka.Features, finalized for ever.
 //
 // Versions:
 //   - v3: the client's software name and version, which must look like names
 //     (KIP-511); flexible
 //   - v3: supported and finalized features (KIP-584)
+//   - v4: a feature's lowest level may be 0, which earlier clients cannot read
+//     (KIP-1022); they are told 1
 //   - v5: the cluster and node the client believes to talk to (KIP-1242); another
 //     one gets REBOOTSTRAP_REQUIRED, half of the pair INVALID_REQUEST
 func (a *api) apiVersions(r *Request, req *kmsg.ApiVersionsRequest) Reply {
@@ -40,6 +41,18 @@ func (a *api) apiVersions(r *Request, req *kmsg.ApiVersionsRequest) Reply {
 	}
 	for _, v := range a.served {
 		resp.ApiKeys = append(resp.ApiKeys, apiKey(v))
+	}
+	resp.FinalizedFeaturesEpoch = 0 // they never change
+	for _, f := range kafka.Features {
+		s := kmsg.NewApiVersionsResponseSupportedFeature()
+		s.Name, s.MinVersion, s.MaxVersion = f.Name, f.Min, f.Max
+		if req.Version < 4 {
+			s.MinVersion = max(1, f.Min)
+		}
+		resp.SupportedFeatures = append(resp.SupportedFeatures, s)
+		l := kmsg.NewApiVersionsResponseFinalizedFeature()
+		l.Name, l.MinVersionLevel, l.MaxVersionLevel = f.Name, f.Level, f.Level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, l)
 	}
 	return answer(resp)
 }

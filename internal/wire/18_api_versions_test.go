@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/kafka"
 )
 
 // Reference 4.2, gotcha 2: an unknown version of ApiVersions is answered in v0's
@@ -43,9 +45,9 @@ func TestResponseHeaders(t *testing.T) {
 		if err := resp.ReadFrom(body); err != nil || resp.ErrorCode != 0 || len(resp.ApiKeys) != 2 {
 			t.Errorf("v%d: %v, %+v", version, err, resp)
 		}
-		// Gotcha 6: a feature is finalized only when it exists; none does yet.
-		if len(resp.FinalizedFeatures) != 0 || len(resp.SupportedFeatures) != 0 {
-			t.Errorf("v%d: features %+v", version, resp.FinalizedFeatures)
+		// Gotcha 6: KIP-890's clients look at the finalized transaction.version.
+		if version >= 3 {
+			checkFeatures(t, resp)
 		}
 		if again := resp.AppendTo(nil); !bytes.Equal(again, body) {
 			t.Errorf("v%d: body is %x, should be %x", version, body, again)
@@ -129,5 +131,25 @@ func TestApiVersionsSoftware(t *testing.T) {
 	c.send(1, heartbeat("g"))
 	if s := <-got; s != "tester/1.0 test User:ANONYMOUS" {
 		t.Error(s)
+	}
+}
+
+// checkFeatures compares the features of an answer with the table.
+func checkFeatures(t *testing.T, resp *kmsg.ApiVersionsResponse) {
+	t.Helper()
+	if resp.FinalizedFeaturesEpoch != 0 || len(resp.FinalizedFeatures) != len(kafka.Features) || len(resp.SupportedFeatures) != len(kafka.Features) {
+		t.Fatalf("v%d: features %+v, %+v of epoch %d", resp.Version, resp.SupportedFeatures, resp.FinalizedFeatures, resp.FinalizedFeaturesEpoch)
+	}
+	for i, f := range kafka.Features {
+		low := f.Min
+		if resp.Version < 4 {
+			low = max(1, low) // Java's clients before KIP-1022 take 0 for an error
+		}
+		if s := resp.SupportedFeatures[i]; s.Name != f.Name || s.MinVersion != low || s.MaxVersion != f.Max {
+			t.Errorf("v%d: supported %+v, the table has %+v", resp.Version, s, f)
+		}
+		if l := resp.FinalizedFeatures[i]; l.Name != f.Name || l.MinVersionLevel != f.Level || l.MaxVersionLevel != f.Level {
+			t.Errorf("v%d: finalized %+v, the table has %+v", resp.Version, l, f)
+		}
 	}
 }

@@ -47,8 +47,9 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	// The reader's own: when its deadline is set to, and whether it is within a
-	// frame that holds memory.
+	// The reader's own: where the bytes come from, when its deadline is set to, and
+	// whether it is within a frame that holds memory.
+	arrivals arrivals
 	deadline time.Time
 	inFrame  bool
 	produce  produceDecoder
@@ -62,6 +63,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, l *Listener, id uint64) *conn {
 	c := &conn{srv: s, nc: nc, raw: rawSocket(nc), q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
+	c.arrivals = newArrivals(nc, c.raw)
 	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	addr := nc.RemoteAddr().String()
@@ -115,11 +117,17 @@ func (c *conn) read() error {
 		}
 		h, rest := parseHead(f.data, c.clientID)
 		c.clientID = h.clientID
-		reply, err := c.dispatch(&h, rest)
+		alone := h.key == keyProduce && c.alone(&f)
+		reply, err := c.dispatch(&h, rest, alone)
 		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p}
 		if f.passing || err != nil {
 			c.in.done(&f)
 			s.frame, s.share = 0, nil
+		}
+		if alone {
+			// Whoever waits for this answer waits for nothing else: to have the flusher
+			// flush and the writer write would only take the time to wake them.
+			c.srv.cfg.Broker.Store.Flush()
 		}
 		if err != nil {
 			return &requestError{h, err}
@@ -135,6 +143,18 @@ func (c *conn) read() error {
 		}
 		c.q.put(s)
 	}
+}
+
+// aloneBytes is up to which size a request is flushed by its reader. After a larger
+// one there is more to be won by reading what follows it.
+const aloneBytes = 64 << 10
+
+// alone reports whether the client, as far as can be seen, sends nothing more until it
+// has the answer to the request that was just read: nothing else of it is under way,
+// it had been waited for, and nothing came along with it. Who has several requests in
+// flight is found out by the second one, which is there when it is asked for.
+func (c *conn) alone(f *frame) bool {
+	return c.srv.cfg.Broker != nil && len(f.data) <= aloneBytes && c.arrivals.waited && c.in.in.Buffered() == f.inPlace && c.q.idle()
 }
 
 // beginFrame is called when a large frame begins.
@@ -156,7 +176,7 @@ func (r idleReader) Read(b []byte) (int, error) {
 		c.arm(c.patience(since))
 	}
 	for {
-		n, err := c.nc.Read(b)
+		n, err := c.arrivals.Read(b)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -207,7 +227,7 @@ func (c *conn) arm(by time.Time) bool {
 
 // dispatch decodes a request and calls its handler. An error, as which a panic
 // counts, ends the connection.
-func (c *conn) dispatch(h *header, rest []byte) (reply Reply, err error) {
+func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{value: v, stack: debug.Stack()}
@@ -231,7 +251,7 @@ func (c *conn) dispatch(h *header, rest []byte) (reply Reply, err error) {
 	}
 	r := &Request{
 		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
-		Principal: Anonymous, Peer: c.peer, Received: time.Now(), Ctx: c.ctx,
+		Principal: Anonymous, Peer: c.peer, Received: time.Now(), Ctx: c.ctx, Alone: alone,
 	}
 	return handle(c.srv.api, r, req), nil
 }

@@ -70,9 +70,17 @@ var handlers = map[int16]handler{
 	35: on((*api).describeLogDirs),
 	37: on((*api).createPartitions),
 	42: on((*api).deleteGroups),
+	43: on((*api).electLeaders),
 	44: on((*api).incrementalAlterConfigs),
+	45: on((*api).alterPartitionReassignments),
+	46: on((*api).listPartitionReassignments),
 	47: on((*api).offsetDelete),
+	48: on((*api).describeClientQuotas),
+	55: on((*api).describeQuorum),
+	57: on((*api).updateFeatures),
 	60: on((*api).describeCluster),
+	64: on((*api).unregisterBroker),
+	74: on((*api).listConfigResources),
 	75: on((*api).describeTopicPartitions),
 }
 

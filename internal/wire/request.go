@@ -29,6 +29,10 @@ type Request struct {
 	Received time.Time
 	// Ctx ends when nobody waits for the answer any more, or the server stops.
 	Ctx context.Context
+	// Alone says that the client sends nothing more before it has the answer, as far
+	// as can be seen. The connection calls the log's Flush when the handler has
+	// returned: what it appends may gather until then.
+	Alone bool
 }
 
 // Peer is the far side of one connection. All its methods may be called from

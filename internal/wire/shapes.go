@@ -37,8 +37,16 @@ var shapes = map[int16]shape{
 	35: parseShape(2, `[{s [4]}]`),                                                                                                                        // DescribeLogDirs
 	37: parseShape(2, `[{s 4 [{[4]}]}] 4 1`),                                                                                                              // CreatePartitions
 	42: parseShape(2, `[s]`),                                                                                                                              // DeleteGroups
+	43: parseShape(2, `1@1+ [{s [4]}] 4`),                                                                                                                 // ElectLeaders
 	44: parseShape(1, `[{1 s [{s 1 s}]}] 1`),                                                                                                              // IncrementalAlterConfigs
+	45: parseShape(0, `4 1@1+ [{s [{4 [4]}]}]`),                                                                                                           // AlterPartitionReassignments
+	46: parseShape(0, `4 [{s [4]}]`),                                                                                                                      // ListPartitionReassignments
 	47: parseShape(never, `s [{s [{4}]}]`),                                                                                                                // OffsetDelete
+	48: parseShape(1, `[{s 1 s}] 1`),                                                                                                                      // DescribeClientQuotas
+	55: parseShape(0, `[{s [{4}]}]`),                                                                                                                      // DescribeQuorum
+	57: parseShape(0, `4 [{s 2 1@0-0 1@1+}] 1@1+`),                                                                                                        // UpdateFeatures
 	60: parseShape(0, `1 1@1+ 1@2+`),                                                                                                                      // DescribeCluster
+	64: parseShape(0, `4`),                                                                                                                                // UnregisterBroker
+	74: parseShape(0, `[1]@1+`),                                                                                                                           // ListConfigResources
 	75: parseShape(0, `[{s}] 4 ?{s 4}`),                                                                                                                   // DescribeTopicPartitions
 }

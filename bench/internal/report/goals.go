@@ -108,6 +108,17 @@ func (r Run) Goals() []Goal {
 	add(compare("50,000 records/s, linger 5 ms", "ack p99 ≤ Kafka without fsync", "fixed50k", "fixed50k", "kafka", work.P99, 1, true))
 	add(bound("8 MiB records", "peak memory < 4 × what is in flight", "big8m/produce", work.PeakMB, 1/work.InFlightMB, 4))
 	add(compare("8 MiB records", "MB/s ≥ Kafka without fsync", "big8m/produce", "big8m/produce", "kafka", work.MBPerS, 1, false))
+	add(compare("transactions of one record, 16 producers", "commits/s ≥ 2 × Kafka with fsync", "txn", "txn", "kafka-fsync", work.AcksPerS, 2, false))
+	add(compare("share group, drain", "records per broker CPU second ≥ Kafka without fsync", "queue/drain", "queue/drain", "kafka", work.RecordsPerCPU, 1, false))
+	add(compare("share group, drain", "records per broker CPU second ≥ 10 × RabbitMQ's quorum queue", "queue/drain", "queue/drain", "rabbitmq", work.RecordsPerCPU, 10, false))
+	add(compare("share group, drain", "four consumers on one partition: records/s ≥ 0.95 × one's", "queue/four", "queue/one", leat, work.RecordsPerS, .95, false))
+	add(bound("share group, 500/s", "due to confirmed acknowledgement: p99 ≤ 1 ms", "queuelatency/acked", work.P99, 1, 1))
+	add(bound("share group, joining", "first record ≤ 200 ms", "queuelatency/join", work.Max, 1, 200))
+	for _, part := range []struct{ row, title string }{{"classic", "classic protocol"}, {"consumer", "KIP-848"}} {
+		for _, what := range []string{"leave", "join"} {
+			add(bound("rebalance of 100 members, "+part.title, "one "+what+"s: settled within two heartbeats + 0.5 s", "rebalance/"+part.row+"-"+what, work.SettleMS, 1, 1500))
+		}
+	}
 	add(bound("start", "empty: < 10 ms", "start", work.ReadyMS, 1, 10))
 	add(bound("start", "after a clean stop with a large log and 1,000 partitions: < 100 ms", "restart/clean", work.ServingMS, 1, 100))
 	add(bound("start", "after kill -9: ≤ 1 s per GiB of WAL", "restart/kill", work.PerGiB, 1, 1))

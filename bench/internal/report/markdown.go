@@ -28,13 +28,17 @@ type section struct {
 type part struct{ row, title string }
 
 var (
-	ackColumns  = []column{{work.AcksPerS, "acks/s"}, {work.P50, "p50 ms"}, {work.P99, "p99 ms"}, {work.AcksPerCPU, "acks per broker CPU s"}}
-	moveColumns = []column{{work.RecordsPerS, "records/s"}, {work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}}
-	readColumns = []column{{work.RecordsPerS, "records/s"}, {work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}, {work.DiskReadShare, "disk read / log"}}
-	lateColumns = []column{{work.RecordsPerS, "records/s"}, {work.P50, "p50 ms"}, {work.P99, "p99 ms"}}
-	bigColumns  = []column{{work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}, {work.PeakMB, "peak memory above idle, MB"}, {work.P99, "p99 ms"}}
-	bootColumns = []column{{work.ReadyMS, "first answer, ms"}, {work.ServingMS, "all partitions served, ms"}, {work.LogMB, "on disk, MB"}, {work.WALMB, "WAL, MB"}, {work.PerGiB, "s per GiB of WAL"}}
-	restColumns = []column{{work.RSSMB, "memory (RSS), MB"}, {work.PeakMB, "peak, MB"}, {work.ReadyMS, "start, ms"}}
+	ackColumns    = []column{{work.AcksPerS, "acks/s"}, {work.P50, "p50 ms"}, {work.P99, "p99 ms"}, {work.AcksPerCPU, "acks per broker CPU s"}}
+	moveColumns   = []column{{work.RecordsPerS, "records/s"}, {work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}}
+	readColumns   = []column{{work.RecordsPerS, "records/s"}, {work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}, {work.DiskReadShare, "disk read / log"}}
+	lateColumns   = []column{{work.RecordsPerS, "records/s"}, {work.P50, "p50 ms"}, {work.P99, "p99 ms"}}
+	bigColumns    = []column{{work.MBPerS, "MB/s"}, {work.MBPerCPU, "MB per broker CPU s"}, {work.PeakMB, "peak memory above idle, MB"}, {work.P99, "p99 ms"}}
+	txnColumns    = []column{{work.AcksPerS, "commits/s"}, {work.P50, "p50 ms"}, {work.P99, "p99 ms"}, {work.AcksPerCPU, "commits per broker CPU s"}}
+	queueColumns  = []column{{work.RecordsPerS, "records/s"}, {work.RecordsPerCPU, "records per broker CPU s"}}
+	waitColumns   = []column{{work.P50, "p50 ms"}, {work.P99, "p99 ms"}, {work.Max, "max ms"}}
+	settleColumns = []column{{work.SettleMS, "settled, ms"}}
+	bootColumns   = []column{{work.ReadyMS, "first answer, ms"}, {work.ServingMS, "all partitions served, ms"}, {work.LogMB, "on disk, MB"}, {work.WALMB, "WAL, MB"}, {work.PerGiB, "s per GiB of WAL"}}
+	restColumns   = []column{{work.RSSMB, "memory (RSS), MB"}, {work.PeakMB, "peak, MB"}, {work.ReadyMS, "start, ms"}}
 )
 
 // sections are the report's, in order.
@@ -64,6 +68,15 @@ func (r Run) sections() []section {
 			[]part{{"fixed50k", "50,000 records/s"}}, lateColumns, work.P99, false},
 		{"Records of 8 MiB", fmt.Sprintf("4 connections with one record in flight each (%.1f MB), then 4 readers. Leat and kfake are started for it.", work.InFlightMB),
 			[]part{{"big8m/produce", "produce"}, {"big8m/consume", "consume"}}, bigColumns, work.MBPerS, false},
+		{"Transactions", "16 producers (franz-go), each on a partition of its own: begin, one record of 1 KiB, commit.",
+			[]part{{"txn", "transactions of one record"}}, txnColumns, work.AcksPerS, false},
+		{"Queues", fmt.Sprintf("Share groups (franz-go), records of 100 B, every one delivered, acknowledged and counted; RabbitMQ's quorum queue with as many unacknowledged. %d records; measured from the first delivery to the last confirmed acknowledgement.", r.Sizes.Queue),
+			[]part{{"queue/drain", "4 consumers on 4 partitions"}, {"queue/one", "1 consumer on 1 partition"}, {"queue/four", "4 consumers on 1 partition"}}, queueColumns, work.RecordsPerCPU, false},
+		{"Queues, latency", "From the moment a record was due until its acknowledgement was confirmed, at 500/s; and from the making of a share consumer until its first record.",
+			[]part{{"queuelatency/acked", "confirmed acknowledgement"}, {"queuelatency/join", "first record after joining"}}, waitColumns, work.P99, false},
+		{"Rebalances", fmt.Sprintf("%d members (franz-go) on as many partitions, heartbeats of 500 ms, no initial delay: until every partition has exactly one owner.", r.Sizes.Members),
+			[]part{{"rebalance/classic-start", "classic, all join at once"}, {"rebalance/classic-leave", "classic, one leaves"}, {"rebalance/classic-join", "classic, one joins"},
+				{"rebalance/consumer-start", "KIP-848, all join at once"}, {"rebalance/consumer-leave", "KIP-848, one leaves"}, {"rebalance/consumer-join", "KIP-848, one joins"}}, settleColumns, work.SettleMS, false},
 		growth,
 		{"Start", "From the start of the process. The log is large (Kafka's is a tenth of Leat's) and over 1,000 partitions, the page cache is warm; kill -9 under load of full batches.",
 			[]part{{"start", "empty"}, {"restart/clean", "after a clean stop"}, {"restart/kill", "after kill -9"}}, bootColumns, work.ReadyMS, false},

@@ -56,7 +56,7 @@ func (r Run) plots() map[string]string {
 }
 
 // lowerIsBetter are the values of which less is better.
-var lowerIsBetter = map[string]bool{work.P50: true, work.P99: true, work.ReadyMS: true, work.ServingMS: true, work.RSSMB: true}
+var lowerIsBetter = map[string]bool{work.P50: true, work.P99: true, work.ReadyMS: true, work.ServingMS: true, work.RSSMB: true, work.SettleMS: true}
 
 // bar is one line of a plot.
 type bar struct {

@@ -129,10 +129,12 @@ func (t *endToEnd) at(ctx context.Context, e *Env, r *peers.Running, rate float6
 // lateness consumes and notes how late each record was.
 type lateness struct {
 	client *kgo.Client
-	late   []time.Duration // read it only after run has ended
-	mu     sync.Mutex
-	n      int64
-	grown  chan struct{} // closed when n grew, and made anew
+	// confirm is called with what was consumed before its time is taken. Optional.
+	confirm func(kgo.Fetches) error
+	late    []time.Duration // read it only after run has ended
+	mu      sync.Mutex
+	n       int64
+	grown   chan struct{} // closed when n grew, and made anew
 }
 
 func newLateness(cl *kgo.Client) *lateness {
@@ -148,6 +150,11 @@ func (l *lateness) run(ctx context.Context) error {
 		}
 		if err := fetches.Err(); err != nil {
 			return fmt.Errorf("consume: %w", err)
+		}
+		if l.confirm != nil {
+			if err := l.confirm(fetches); err != nil {
+				return fmt.Errorf("confirm: %w", err)
+			}
 		}
 		now := time.Now().UnixNano()
 		for it := fetches.RecordIter(); !it.Done(); {

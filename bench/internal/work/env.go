@@ -36,14 +36,16 @@ type Sizes struct {
 	BigLog     int64         // of the log that a start and growth are measured with
 	Cheap      int           // partitions of the row of idle memory
 	AfterLoad  time.Duration // until memory after load is read
+	Queue      int           // messages that a queue is drained of
+	Members    int           // of the group that is rebalanced
 }
 
 // Full is for a report, Smoke shows that everything works.
 var (
 	Full = Sizes{Window: 2 * time.Second, Warm: 300 * time.Millisecond, Follow: 10 * time.Second, Partitions: 1000,
-		WarmBytes: 128 << 20, LogBytes: 512 << 20, BigLog: 10 << 30, Cheap: 10_000, AfterLoad: 60 * time.Second}
+		WarmBytes: 128 << 20, LogBytes: 512 << 20, BigLog: 10 << 30, Cheap: 10_000, AfterLoad: 60 * time.Second, Queue: 200_000, Members: 100}
 	Smoke = Sizes{Window: 150 * time.Millisecond, Warm: 50 * time.Millisecond, Follow: 200 * time.Millisecond, Partitions: 40,
-		WarmBytes: 8 << 20, LogBytes: 16 << 20, BigLog: 64 << 20, Cheap: 100, AfterLoad: 300 * time.Millisecond}
+		WarmBytes: 8 << 20, LogBytes: 16 << 20, BigLog: 64 << 20, Cheap: 100, AfterLoad: 300 * time.Millisecond, Queue: 2000, Members: 5}
 )
 
 // Row is one workload.
