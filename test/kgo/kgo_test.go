@@ -17,7 +17,7 @@ import (
 // The suite's own settings: its default of half a million records per topic is
 // for clusters.
 var (
-	records = flag.Int("records", 20_000, "records per topic")
+	records = flag.Int("records", 50_000, "records per topic")
 	beside  = flag.String("beside", "", "host:port of another broker to run the suite against instead, such as an Apache Kafka")
 )
 

@@ -10,6 +10,8 @@ import (
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/test/clients"
 	"github.com/leatdev/leat/test/kgo"
+	"github.com/leatdev/leat/test/ported"
+	"github.com/leatdev/leat/test/suite"
 )
 
 // keysTable is what a broker answered to ApiVersions. Versions that it says and
@@ -78,20 +80,11 @@ func yes(b bool, no string) string {
 	return cmp.Or(map[bool]string{true: "yes"}[b], no)
 }
 
-// suiteTable is the account of franz-go's own tests.
-func suiteTable() (string, error) {
-	s, err := kgo.Expected()
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "franz-go %s: %d tests pass, none fails; %d skip themselves, %d is not started.\n\n", s.Version, s.Passed, len(s.Skipped), len(s.Without))
-	b.WriteString("| test | why it says nothing |\n|---|---|\n")
-	for _, a := range s.Without {
-		fmt.Fprintf(&b, "| `%s` | not started: needs %s |\n", a.Name, a.Reason)
-	}
-	for _, a := range s.Skipped {
-		fmt.Fprintf(&b, "| `%s` | skips itself: %s |\n", a.Name, a.Reason)
-	}
-	return b.String(), nil
+// suites are the test suites that others wrote, by the name of their table.
+var suites = []struct {
+	table, name string
+	expected    func() (suite.Suite, error)
+}{
+	{"franz-go", "franz-go", kgo.Expected},
+	{"ported", "kfake", ported.Expected},
 }
