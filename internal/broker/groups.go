@@ -69,6 +69,19 @@ func NewGroups(opt GroupsOptions) *Groups {
 	g.cfg.OffsetMetadataMaxSize = int(s.Int("offset.metadata.max.bytes"))
 	g.cfg.OffsetsRetention = time.Duration(s.Int("offsets.retention.minutes")) * time.Minute
 	g.cfg.OffsetsRetentionCheckInterval = s.Millis("offsets.retention.check.interval.ms")
+	g.cfg.ConsumerAssignors = s.List("group.consumer.assignors")
+	g.cfg.ConsumerMaxSize = int(s.Int("group.consumer.max.size"))
+	policy := s.Text("group.consumer.migration.policy")
+	g.cfg.ConsumerUpgrade = policy == "bidirectional" || policy == "upgrade"
+	g.cfg.ConsumerDowngrade = policy == "bidirectional" || policy == "downgrade"
+	g.cfg.Consumer = func(id string) group.ConsumerSettings {
+		s := opt.Catalog.Snapshot()
+		return group.ConsumerSettings{
+			Session:    s.GroupMillis(id, "consumer.session.timeout.ms"),
+			Heartbeat:  s.GroupMillis(id, "consumer.heartbeat.interval.ms"),
+			Assignment: s.GroupMillis(id, "consumer.assignment.interval.ms"),
+		}
+	}
 	// A random UUID, as Kafka's: a member id must be hard to guess.
 	g.cfg.NewID = func() string { return kafka.DrawUUID(sched.Random).String() }
 	g.loop.start(g)

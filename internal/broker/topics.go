@@ -118,6 +118,22 @@ func (b *Broker) SetBrokerConfigs(node string, validateOnly bool, edit func(conf
 	return b.reconfigure(catalog.PutBrokerConfigs(node, configs))
 }
 
+// SetGroupConfigs replaces the configs of a group, which need not exist, by what edit
+// makes of them; edit gets a copy. With validateOnly it only checks.
+func (b *Broker) SetGroupConfigs(group string, validateOnly bool, edit func(configs map[string]string) (map[string]string, error)) error {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	s := b.Catalog.Snapshot()
+	configs, err := edit(copied(s.GroupConfigs(group)))
+	if err != nil {
+		return err
+	}
+	if err := s.CheckGroupConfigs(configs); err != nil || validateOnly {
+		return err
+	}
+	return b.reconfigure(catalog.PutGroupConfigs(group, configs))
+}
+
 // reconfigure commits a change of configs and hands it to the logs it concerns.
 func (b *Broker) reconfigure(change catalog.Change) error {
 	units := []*unit{{change: change}}

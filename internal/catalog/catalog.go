@@ -49,9 +49,9 @@ type Snapshot struct {
 	collisions *cowMap[string, string] // CollisionKey -> a topic's name
 
 	nodeID                string
-	static, cluster, node map[string]string // broker configs
+	static, cluster, node map[string]string            // broker configs
 	groups                map[string]map[string]string // configs of groups, by id
-	plain                 *View             // of topics without configs of their own
+	plain                 *View                        // of topics without configs of their own
 
 	inOrder sync.Once
 	topics  []*Topic

@@ -63,6 +63,26 @@ at start (` + "`-c name=value`" + `); the default. ` + "`leat topic config`" + `
 	b.WriteString("`remote.storage.enable=true` is refused, as by a Kafka without tiered storage.\n")
 
 	b.WriteString(`
+## Group configs
+
+Of a consumer group, whether it exists or not (resource type GROUP). A value outside of the bounds is refused; one that was set before they
+were narrowed counts as the nearest within.
+
+| config | default | broker config that stands in | bounds | what it does |
+|---|---|---|---|---|
+`)
+	for d := range GroupDefs() {
+		var from []string
+		for _, syn := range d.From {
+			from = append(from, "`"+syn.name+"`")
+		}
+		bounds := ""
+		if d.low != "" {
+			bounds = "`" + d.low + "`, `" + d.high + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", d.Name, shown(d), strings.Join(from, ", "), bounds, d.Does)
+	}
+	b.WriteString(`
 ## Broker configs
 
 Dynamic ones can be changed while the broker runs (IncrementalAlterConfigs), for the broker or for the cluster; both are the same here but for
@@ -85,7 +105,7 @@ which of them comes first. The others are given at start.
 	}
 	fmt.Fprintf(&b, "\nWithout effect: %s.\n", strings.Join(idle, ", "))
 	fmt.Fprintf(&b, `
-%d more names of Kafka are accepted at start without effect (replication, the controller, tiered storage, groups of later protocols);
+%d more names of Kafka are accepted at start without effect (replication, the controller, tiered storage, groups of the streams protocol);
 the broker names those that were given in its log. Configs of security (`+"`sasl.*`, `ssl.*`, `authorizer.*`"+` and the like) are refused:
 there is none yet, and taking them would promise it. So are `+"`log.dir` and `log.dirs`"+`: the data directory is `+"`--data`"+`.
 `, len(inertNames))

@@ -24,7 +24,11 @@ func (s *Snapshot) GroupsWithConfigs() []string { return slices.Sorted(maps.Keys
 
 // GroupEntry tells a group's value of the config d.
 func (s *Snapshot) GroupEntry(configs map[string]string, d *Def) Entry {
-	return s.entry(configs, d, kmsg.ConfigSourceGroupConfig)
+	e := s.entry(configs, d, kmsg.ConfigSourceGroupConfig)
+	if len(d.From) == 0 && !d.Null {
+		e.Synonyms = append(e.Synonyms, Synonym{d.Name, &d.Default, kmsg.ConfigSourceDefaultConfig, 1})
+	}
+	return e
 }
 
 // GroupInt is the effective value of a group config that is a number. One of the

@@ -16,7 +16,7 @@ var brokerDefs = []Def{
 	{Name: "delete.topic.enable", Type: Boolean, Default: "true", Does: "Topics may be deleted."},
 	{Name: "fetch.max.bytes", Type: Int, Default: "57671680", check: atLeast(1024), Does: "The most bytes of records in one answer to Fetch, but for a single larger batch."},
 	{Name: "group.consumer.assignment.interval.ms", Type: Int, Default: "1000", check: atLeast(0), Dynamic: true, Does: "consumer.assignment.interval.ms of groups that have none of their own."},
-	{Name: "group.consumer.assignors", Type: List, Default: "uniform,range", check: oneOf("uniform", "range"), Does: "The assignors that members of consumer groups may ask for; the first is for those that do not ask."},
+	{Name: "group.consumer.assignors", Type: List, Default: "uniform,range", check: someOf("uniform", "range"), Does: "The assignors that members of consumer groups may ask for; the first is for those that do not ask."},
 	{Name: "group.consumer.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "consumer.heartbeat.interval.ms of groups that have none of their own."},
 	{Name: "group.consumer.max.assignment.interval.ms", Type: Int, Default: "15000", check: atLeast(0), Does: "The longest consumer.assignment.interval.ms of a group."},
 	{Name: "group.consumer.max.heartbeat.interval.ms", Type: Int, Default: "15000", check: atLeast(1), Does: "The longest consumer.heartbeat.interval.ms of a group."},

@@ -68,10 +68,10 @@ func textOf(d *Def) string {
 func TestRosterIsCoherent(t *testing.T) {
 	t.Parallel()
 	byName := func(a, b Def) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(topicDefs, byName) || !slices.IsSortedFunc(brokerDefs, byName) {
+	if !slices.IsSortedFunc(topicDefs, byName) || !slices.IsSortedFunc(brokerDefs, byName) || !slices.IsSortedFunc(groupDefs, byName) {
 		t.Error("a roster is not in order of name; find needs that")
 	}
-	for _, d := range slices.Concat(topicDefs, brokerDefs) {
+	for _, d := range slices.Concat(topicDefs, brokerDefs, groupDefs) {
 		if _, err := d.parse(d.Default); err != nil && !d.Null {
 			t.Errorf("default of %s: %v", d.Name, err)
 		}
@@ -140,6 +140,15 @@ func TestConfigsWithAnEffectAreRead(t *testing.T) {
 		for _, syn := range d.From {
 			defaults[syn.name] = defaults[syn.name] || d.Does != ""
 		}
+	}
+	for d := range GroupDefs() {
+		if !read(d.Name) {
+			t.Errorf("nothing reads the group config %s", d.Name)
+		}
+		for _, syn := range d.From {
+			defaults[syn.name] = true
+		}
+		defaults[d.low], defaults[d.high] = true, true
 	}
 	for d := range BrokerDefs() {
 		if does := d.Does != ""; does != (read(d.Name) || defaults[d.Name]) {

@@ -116,6 +116,24 @@ func oneOf(allowed ...string) func(value) string {
 	}
 }
 
+// someOf is oneOf for a list that must not be empty or name a thing twice.
+func someOf(allowed ...string) func(value) string {
+	inSet := oneOf(allowed...)
+	return func(v value) string {
+		seen := map[string]bool{}
+		for _, s := range v.list {
+			if seen[s] {
+				return "Configuration contains duplicate values."
+			}
+			seen[s] = true
+		}
+		if len(seen) == 0 {
+			return "Configuration must not be empty."
+		}
+		return inSet(v)
+	}
+}
+
 func gzipLevel(v value) string {
 	if v.number != -1 && (v.number < 1 || v.number > 9) {
 		return "Value must be between 1 and 9 or equal to -1"

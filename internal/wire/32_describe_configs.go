@@ -19,7 +19,8 @@ import (
 //   - A value has its source, and on request every place it could have come from
 //     and a sentence of documentation. Names that do not exist are left out.
 //   - Sensitive values are null.
-//   - Loggers, client metrics and groups have no configs here: INVALID_REQUEST.
+//   - Of a group, which need not exist, all configs of groups.
+//   - Loggers and client metrics have no configs here: INVALID_REQUEST.
 //
 // Versions:
 //   - v1: sources and synonyms (KIP-226)
@@ -66,6 +67,13 @@ func (a *api) configEntries(kind kmsg.ConfigResourceType, name string) ([]catalo
 		for d := range catalog.BrokerDefs() {
 			entries = append(entries, s.BrokerEntry(d))
 		}
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if name == "" {
+			return nil, catalog.Refuse(kerr.InvalidRequest, "Group name must not be empty")
+		}
+		for d := range catalog.GroupDefs() {
+			entries = append(entries, s.GroupEntry(s.GroupConfigs(name), d))
+		}
 	default:
 		return nil, unknownResource(kind)
 	}
@@ -88,8 +96,8 @@ func (a *api) brokerResource(name string) error {
 }
 
 func unknownResource(kind kmsg.ConfigResourceType) error {
-	return catalog.Refuse(kerr.InvalidRequest, "Unknown resource type %d; topics (%d) and brokers (%d) have configs here",
-		kind, kmsg.ConfigResourceTypeTopic, kmsg.ConfigResourceTypeBroker)
+	return catalog.Refuse(kerr.InvalidRequest, "Unknown resource type %d; topics (%d), brokers (%d) and groups (%d) have configs here",
+		kind, kmsg.ConfigResourceTypeTopic, kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeGroupConfig)
 }
 
 func configEntry(e catalog.Entry, kind kmsg.ConfigResourceType, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {

@@ -10,8 +10,8 @@ import (
 // AlterConfigs: v0-2
 //
 // Behaviour:
-//   - Replaces all configs that were set for a topic, the broker or (with the
-//     empty broker name) the cluster by those of the request: what is not named
+//   - Replaces all configs that were set for a topic, a group, the broker or (with
+//     the empty broker name) the cluster by those of the request: what is not named
 //     goes back to its default. IncrementalAlterConfigs (44) does less harm.
 //   - Resources stand for themselves; one that comes twice is refused.
 //   - A change that is answered without error is on disk and in force.
@@ -70,6 +70,11 @@ func (a *api) editConfigs(res resource, times int, validateOnly bool, edit func(
 			return err
 		}
 		return a.broker.SetBrokerConfigs(res.name, validateOnly, edit)
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if res.name == "" {
+			return catalog.Refuse(kerr.InvalidRequest, "Default group resources are not allowed.")
+		}
+		return a.broker.SetGroupConfigs(res.name, validateOnly, edit)
 	}
 	return unknownResource(res.kind)
 }

@@ -9,8 +9,8 @@ import (
 // IncrementalAlterConfigs: v0-1
 //
 // Behaviour (KIP-339):
-//   - Sets, deletes, appends to or subtracts from single configs of a topic, the
-//     broker or (with the empty broker name) the cluster.
+//   - Sets, deletes, appends to or subtracts from single configs of a topic, a
+//     group, the broker or (with the empty broker name) the cluster.
 //   - Appending to and subtracting from a list that is not set starts from the
 //     value in effect. Taking what is not in it, or adding what is, changes
 //     nothing. Deleting what is not set, or does not exist, is no error.
@@ -51,8 +51,11 @@ func (a *api) inherited(res resource) (defs func(string) *catalog.Def, value fun
 		}
 		return *e.Value
 	}
-	if res.kind == kmsg.ConfigResourceTypeTopic {
+	switch res.kind {
+	case kmsg.ConfigResourceTypeTopic:
 		return catalog.TopicDef, func(name string) string { return text(s.TopicEntry(nil, catalog.TopicDef(name))) }
+	case kmsg.ConfigResourceTypeGroupConfig:
+		return catalog.GroupDef, func(name string) string { return text(s.GroupEntry(nil, catalog.GroupDef(name))) }
 	}
 	return catalog.BrokerDef, func(name string) string { return text(s.BrokerEntry(catalog.BrokerDef(name))) }
 }

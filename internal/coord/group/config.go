@@ -2,7 +2,7 @@ package group
 
 import "time"
 
-// Config are the broker's settings of classic groups. Kafka's name of each in
+// Config are the broker's settings of groups. Kafka's name of each in
 // its comment.
 type Config struct {
 	// MinSessionTimeout and MaxSessionTimeout bound what a member may ask for;
@@ -33,9 +33,35 @@ type Config struct {
 	// NewMemberJoinTimeout ends the join of a new member that takes this long:
 	// it may have gone without anybody noticing. Kafka has 5 minutes, fixed.
 	NewMemberJoinTimeout time.Duration
+	// ConsumerAssignors are the assignors that members of consumer groups may ask for,
+	// known names all; the first is for members that do not ask.
+	// group.consumer.assignors.
+	ConsumerAssignors []string
+	// ConsumerMaxSize is how many members a consumer group may have.
+	// group.consumer.max.size.
+	ConsumerMaxSize int
+	// ConsumerUpgrade and ConsumerDowngrade let a classic group with members become a
+	// consumer group, and back. group.consumer.migration.policy.
+	ConsumerUpgrade, ConsumerDowngrade bool
+	// Consumer tells a consumer group's settings. They may change from one Step to the
+	// next.
+	Consumer func(group string) ConsumerSettings
 	// NewID makes member ids unique: it is called once per new member and must
 	// never give the same text twice, also after a restart.
 	NewID func() string
+}
+
+// ConsumerSettings are the settings of one consumer group.
+type ConsumerSettings struct {
+	// Session is after how long a member that is not heard of is removed.
+	// consumer.session.timeout.ms.
+	Session time.Duration
+	// Heartbeat is how often members are told to send heartbeats.
+	// consumer.heartbeat.interval.ms.
+	Heartbeat time.Duration
+	// Assignment is how long after an assignment the next is made, at the earliest.
+	// consumer.assignment.interval.ms.
+	Assignment time.Duration
 }
 
 // DefaultConfig is Kafka's defaults. NewID is left to the caller.
@@ -49,5 +75,12 @@ func DefaultConfig() Config {
 		OffsetsRetention:              7 * 24 * time.Hour,
 		OffsetsRetentionCheckInterval: 10 * time.Minute,
 		NewMemberJoinTimeout:          5 * time.Minute,
+		ConsumerAssignors:             []string{"uniform", "range"},
+		ConsumerMaxSize:               1<<31 - 1,
+		ConsumerUpgrade:               true,
+		ConsumerDowngrade:             true,
+		Consumer: func(string) ConsumerSettings {
+			return ConsumerSettings{Session: 45 * time.Second, Heartbeat: 5 * time.Second, Assignment: time.Second}
+		},
 	}
 }
