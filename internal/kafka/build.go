@@ -15,6 +15,8 @@ type BatchSpec struct {
 	// Producer is the idempotent producer the batch comes from; nil = none.
 	Producer      *ProducerSpec
 	Transactional bool
+	// Control says that the record is the broker's own mark and no data.
+	Control bool
 	// LogAppendTime > 0 is the broker's time (ms) for every record.
 	LogAppendTime int64
 }
@@ -47,6 +49,9 @@ func Build(spec BatchSpec, records []Record) Batch {
 	}
 	if spec.Transactional {
 		attrs |= attrTransactional
+	}
+	if spec.Control {
+		attrs |= attrControl
 	}
 	body := make([]byte, BatchOverhead, BatchOverhead+size)
 	for i := range records {

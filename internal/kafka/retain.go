@@ -24,6 +24,18 @@ func (b Batch) DeleteHorizon() (int64, bool) {
 // producer's sequence. An error wraps ErrBatchInvalid; opening is bounded by
 // limit bytes.
 func (b Batch) Retain(limit, horizon int64, keep func(r *Record) bool) (Batch, error) {
+	return b.retain(limit, horizon, false, keep)
+}
+
+// WithDeleteHorizon returns the batch with the delete horizon (ms), unless it has
+// one: what the cleaner does with a marker whose transaction has no data left. An
+// error wraps ErrBatchInvalid.
+func (b Batch) WithDeleteHorizon(horizon int64) (Batch, error) {
+	return b.retain(int64(len(b)), horizon, true, func(*Record) bool { return true })
+}
+
+// retain is Retain; always gives the horizon also to a batch without tombstones.
+func (b Batch) retain(limit, horizon int64, always bool, keep func(r *Record) bool) (Batch, error) {
 	body := b.Body()
 	if b.Codec() != CodecNone && b.NumRecords() > 0 {
 		var err error
@@ -50,7 +62,7 @@ func (b Batch) Retain(limit, horizon int64, keep func(r *Record) bool) (Batch, e
 		return nil, w.err
 	}
 	base, has := b.DeleteHorizon()
-	mark := tombstones && !has
+	mark := (tombstones || always) && !has
 	switch {
 	case len(kept) == int(b.NumRecords()) && !mark:
 		return b, nil

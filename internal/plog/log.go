@@ -34,6 +34,7 @@ type Log struct {
 	removed atomic.Bool
 
 	directs atomic.Int32 // batches on their way straight to a segment
+	txns    unstable
 
 	// filesMu is held while files of the log are made; taken after mu.
 	filesMu sched.Mutex
@@ -49,6 +50,7 @@ type Log struct {
 	tail    []tailBatch
 	epochs  []EpochStart
 	pids    producers
+	aborted []AbortedTxn // that are not in their segments' indexes yet
 	cleaned int64 // compaction has been up to here
 	gone    bool  // deleted, maybe not durably yet
 	fence   error // why nothing may be read or written; nil when all is well

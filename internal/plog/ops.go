@@ -22,6 +22,9 @@ type Op struct {
 	name  string
 	cfg   Config
 	start int64
+	// marker is what a control batch says; nil for others. begins: see Begins.
+	marker *kafka.Marker
+	begins bool
 }
 
 // Append adds one checked batch to l. Base offset and leader epoch are set in
@@ -202,6 +205,8 @@ func (u *unit) prepare(op *Op, r *Result) (*wal.Frame, error) {
 	l := op.log
 	r.Log = l
 	switch {
+	case op.marker != nil && (l.gone || !l.pids.needsMarker(*op.marker)):
+		return nil, nil
 	case l.gone:
 		return nil, ErrDeleted
 	case l.fence != nil && op.kind != wal.KindDelete:
@@ -211,7 +216,7 @@ func (u *unit) prepare(op *Op, r *Result) (*wal.Frame, error) {
 	p.frame = &wal.Frame{Kind: op.kind, Topic: l.id.Topic, Partition: l.id.Partition}
 	switch op.kind {
 	case wal.KindBatch:
-		dup, err := l.pids.check(op.batch)
+		dup, err := l.checkProducer(op)
 		if err != nil {
 			return nil, err
 		}
@@ -282,6 +287,7 @@ func (u *unit) append(p *part, r *Result) error {
 	}
 	seg.add(b.BaseOffset(), b.LastOffset(), b.MaxTimestamp(), uint32(len(b)))
 	l.next = b.NextOffset()
+	l.appendTxn(b)
 	return nil
 }
 
@@ -292,7 +298,7 @@ func (u *unit) commit(pos Pos) {
 		l := p.log
 		switch p.op.kind {
 		case wal.KindBatch:
-			l.appended(p.op.batch, p.frame, pos, u.now)
+			l.appended(p.op.batch, p.op.marker, p.frame, pos, u.now)
 			if p.direct != nil {
 				u.store.direct.Add(int64(p.frame.RefLen))
 			}
@@ -317,8 +323,9 @@ func (u *unit) commit(pos Pos) {
 	}
 }
 
-// appended puts a batch that has its offsets and its place into the tail.
-func (l *Log) appended(b kafka.Batch, f *wal.Frame, pos Pos, now int64) {
+// appended puts a batch that has its offsets and its place into the tail; marker is
+// what it says when it ends a transaction, else nil.
+func (l *Log) appended(b kafka.Batch, marker *kafka.Marker, f *wal.Frame, pos Pos, now int64) {
 	t := tailBatch{
 		base: b.BaseOffset(), last: b.LastOffset(), maxTS: b.MaxTimestamp(), epoch: b.LeaderEpoch(),
 		seg: l.segmentAt(f.SegBase), at: f.SegPos, size: uint32(len(b)),
@@ -330,7 +337,7 @@ func (l *Log) appended(b kafka.Batch, f *wal.Frame, pos Pos, now int64) {
 	if n := len(l.epochs); n == 0 || l.epochs[n-1].Epoch < b.LeaderEpoch() {
 		l.epochs = append(l.epochs, EpochStart{b.LeaderEpoch(), b.BaseOffset()})
 	}
-	l.pids.add(b, pos, now)
+	l.remember(b, marker, pos, now)
 }
 
 // undo takes back what prepare did, newest first.
@@ -346,6 +353,9 @@ func (u *unit) undoPart(p *part) {
 	l := p.log
 	if p.direct != nil {
 		p.direct.takeBack(p.frame.SegPos)
+	}
+	if p.op.kind == wal.KindBatch && p.op.batch.Transactional() {
+		l.txns.undo(p.prior.next)
 	}
 	l.next, l.first, l.lastTS = p.prior.next, p.prior.first, p.prior.lastTS
 	for _, seg := range l.segs[p.prior.segs:] {
@@ -369,6 +379,9 @@ func (u *unit) done(err error) {
 		switch p.op.kind {
 		case wal.KindBatch:
 			raise(&p.log.hw, p.end)
+			if p.op.marker != nil {
+				p.log.txns.settle(p.log.hw.Load())
+			}
 		case wal.KindStart:
 			raise(&p.log.start, p.start)
 			u.store.startMoved(p.log)

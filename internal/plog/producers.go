@@ -15,6 +15,10 @@ type producer struct {
 	epoch  int16
 	seen   int64 // when its newest batch was appended, by the wall clock (ms): for its expiry
 	recent []sentBatch
+	// open is the first offset of its transaction; -1 when none is open. coordinator is
+	// the leader epoch of the coordinator that wrote its newest marker; -1 before one.
+	open        int64
+	coordinator int32
 }
 
 // sentBatch is a batch that a producer has sent before.
@@ -42,18 +46,22 @@ func (ps producers) check(b kafka.Batch) (*sentBatch, error) {
 		return nil, kerr.InvalidProducerEpoch
 	}
 	if b.ProducerEpoch() > p.epoch {
-		if b.BaseSequence() != 0 {
+		if b.BaseSequence() > 0 {
 			return nil, kerr.OutOfOrderSequenceNumber
 		}
 		return nil, nil
+	}
+	if b.BaseSequence() < 0 {
+		return nil, nil // the broker's own: offsets of a transaction
 	}
 	for i := range p.recent {
 		if s := &p.recent[i]; s.firstSeq == b.BaseSequence() && s.lastSeq == b.LastSequence() {
 			return s, nil
 		}
 	}
-	if n := len(p.recent); n > 0 && !follows(p.recent[n-1].lastSeq, b.BaseSequence()) {
-		return nil, kerr.OutOfOrderSequenceNumber
+	n := len(p.recent)
+	if n > 0 && !follows(p.recent[n-1].lastSeq, b.BaseSequence()) || n == 0 && b.BaseSequence() != 0 {
+		return nil, kerr.OutOfOrderSequenceNumber // n == 0: a marker has begun this epoch
 	}
 	return nil, nil
 }
@@ -69,15 +77,14 @@ func (ps *producers) add(b kafka.Batch, pos Pos, now int64) {
 	if b.ProducerID() == kafka.NoProducerID {
 		return
 	}
-	if *ps == nil {
-		*ps = producers{}
-	}
-	p := (*ps)[b.ProducerID()]
-	if p == nil || p.epoch != b.ProducerEpoch() {
-		p = &producer{epoch: b.ProducerEpoch()}
-		(*ps)[b.ProducerID()] = p
-	}
+	p := ps.of(b.ProducerID(), b.ProducerEpoch())
 	p.seen = max(p.seen, now)
+	if b.Transactional() && p.open < 0 {
+		p.open = b.BaseOffset()
+	}
+	if b.BaseSequence() < 0 {
+		return
+	}
 	if len(p.recent) == rememberedBatches {
 		copy(p.recent, p.recent[1:])
 		p.recent = p.recent[:rememberedBatches-1]
@@ -88,10 +95,27 @@ func (ps *producers) add(b kafka.Batch, pos Pos, now int64) {
 	})
 }
 
+// of returns what is known of a producer, to be changed: of a new epoch there are no
+// batches yet.
+func (ps *producers) of(id int64, epoch int16) *producer {
+	if *ps == nil {
+		*ps = producers{}
+	}
+	p := (*ps)[id]
+	if p == nil {
+		p = &producer{epoch: epoch, open: -1, coordinator: -1}
+		(*ps)[id] = p
+	}
+	if p.epoch != epoch {
+		p.epoch, p.recent = epoch, nil
+	}
+	return p
+}
+
 // expire forgets producers that have been silent since before ts (ms).
 func (ps producers) expire(ts int64) {
 	for id, p := range ps {
-		if p.seen < ts {
+		if p.seen < ts && p.open < 0 {
 			delete(ps, id)
 		}
 	}

@@ -277,9 +277,15 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 		rp.fence(l, fmt.Errorf("batch at offset %d belongs at byte %d of segment %d, which does not end there", f.Offset, f.SegPos, f.SegBase))
 		return nil
 	}
+	marker, err := markerOf(b)
+	if err != nil {
+		rp.fence(l, fmt.Errorf("batch at offset %d: %w", f.Offset, err))
+		return nil
+	}
 	// Large batches are written anew, too: nothing is trusted that this process
 	// has not synced itself.
-	l.appended(b, &wal.Frame{Kind: wal.KindBatch, SegBase: f.SegBase, SegPos: f.SegPos, Data: data}, 0, rp.store.opt.Now().UnixMilli())
+	l.appendTxn(b)
+	l.appended(b, marker, &wal.Frame{Kind: wal.KindBatch, SegBase: f.SegBase, SegPos: f.SegPos, Data: data}, 0, rp.store.opt.Now().UnixMilli())
 	seg.add(b.BaseOffset(), b.LastOffset(), b.MaxTimestamp(), uint32(len(b)))
 	if b.LogAppendTime() {
 		l.lastTS = max(l.lastTS, b.MaxTimestamp())

@@ -127,6 +127,8 @@ type Store struct {
 
 	full  fullDisk
 	check checkpointer
+	// transactions says that checkpoints are of the version that tells of them.
+	transactions atomic.Bool
 	// direct is how many bytes of batches went straight to their segments and are
 	// in no checkpoint yet.
 	direct atomic.Int64

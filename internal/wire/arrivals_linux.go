@@ -10,7 +10,7 @@ import (
 )
 
 // arrivals reads what comes on a connection, and tells whether it was there already
-// when it was asked for.
+// when it was asked for. One goroutine at a time uses it.
 type arrivals struct {
 	nc  net.Conn
 	raw syscall.RawConn // of nc; nil where there is none
@@ -18,26 +18,25 @@ type arrivals struct {
 	// waited: the newest read has waited for its bytes. Always false without raw.
 	waited bool
 
-	step func(fd uintptr) bool // a read in the system's hands, bound once
-	into []byte
-	n    int
-	err  error
+	// For the calls that the functions below make, which are bound once.
+	into    []byte
+	n       int
+	err     error
+	tryRead func(fd uintptr) bool
+	tryLook func(fd uintptr)
 }
 
-func newArrivals(nc net.Conn, raw syscall.RawConn) (a arrivals) {
-	return arrivals{nc: nc, raw: raw}
+func (a *arrivals) init(nc net.Conn, raw syscall.RawConn) {
+	a.nc, a.raw, a.tryRead, a.tryLook = nc, raw, a.readOnce, a.lookOnce
 }
 
-// Read implements io.Reader. One goroutine reads at a time.
+// Read implements io.Reader.
 func (a *arrivals) Read(b []byte) (int, error) {
 	if a.raw == nil || len(b) == 0 {
 		return a.nc.Read(b)
 	}
-	if a.step == nil {
-		a.step = a.try
-	}
 	a.into, a.waited = b, false
-	err := a.raw.Read(a.step)
+	err := a.raw.Read(a.tryRead)
 	a.into = nil
 	switch {
 	case err != nil:
@@ -50,8 +49,8 @@ func (a *arrivals) Read(b []byte) (int, error) {
 	return a.n, nil
 }
 
-// try makes one system call that reads; false says to wait until there is something.
-func (a *arrivals) try(fd uintptr) bool {
+// readOnce is one system call; false says to wait until there is something.
+func (a *arrivals) readOnce(fd uintptr) bool {
 	for {
 		a.n, a.err = unix.Read(int(fd), a.into)
 		switch a.err {
@@ -64,3 +63,10 @@ func (a *arrivals) try(fd uintptr) bool {
 		return true
 	}
 }
+
+// none reports whether nothing has come that is not read yet. Always false without raw.
+func (a *arrivals) none() bool {
+	return a.raw != nil && a.raw.Control(a.tryLook) == nil && a.err == nil && a.n == 0
+}
+
+func (a *arrivals) lookOnce(fd uintptr) { a.n, a.err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }

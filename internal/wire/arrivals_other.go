@@ -7,10 +7,13 @@ import (
 	"syscall"
 )
 
-// arrivals reads what comes on a connection. Here it cannot tell whether it had to wait.
+// arrivals reads what comes on a connection. Here it cannot tell whether it was there
+// already.
 type arrivals struct {
 	net.Conn
 	waited bool // never
 }
 
-func newArrivals(nc net.Conn, _ syscall.RawConn) arrivals { return arrivals{Conn: nc} }
+func (a *arrivals) init(nc net.Conn, _ syscall.RawConn) { a.Conn = nc }
+
+func (a *arrivals) none() bool { return false }

@@ -47,9 +47,11 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	// The reader's own: where the bytes come from, when its deadline is set to, and
-	// whether it is within a frame that holds memory.
+	// The reader's own: where the bytes come from, whether the client has sent one
+	// request at a time so far, when its deadline is set to, and whether it is within a
+	// frame that holds memory.
 	arrivals arrivals
+	patient  bool
 	deadline time.Time
 	inFrame  bool
 	produce  produceDecoder
@@ -63,7 +65,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, l *Listener, id uint64) *conn {
 	c := &conn{srv: s, nc: nc, raw: rawSocket(nc), q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
-	c.arrivals = newArrivals(nc, c.raw)
+	c.arrivals.init(nc, c.raw)
 	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	addr := nc.RemoteAddr().String()
@@ -128,6 +130,7 @@ func (c *conn) read() error {
 			// Whoever waits for this answer waits for nothing else: to have the flusher
 			// flush and the writer write would only take the time to wake them.
 			c.srv.cfg.Broker.Store.Flush()
+			c.patient = c.arrivals.none()
 		}
 		if err != nil {
 			return &requestError{h, err}
@@ -151,10 +154,13 @@ const aloneBytes = 64 << 10
 
 // alone reports whether the client, as far as can be seen, sends nothing more until it
 // has the answer to the request that was just read: nothing else of it is under way,
-// it had been waited for, and nothing came along with it. Who has several requests in
-// flight is found out by the second one, which is there when it is asked for.
+// nothing came along with it, and either it had to be waited for or nothing more had
+// come when the one before it could be answered. Who has several requests in flight is
+// found out by the second one.
 func (c *conn) alone(f *frame) bool {
-	return c.srv.cfg.Broker != nil && len(f.data) <= aloneBytes && c.arrivals.waited && c.in.in.Buffered() == f.inPlace && c.q.idle()
+	patient := c.patient || c.arrivals.waited
+	c.patient = false
+	return patient && len(f.data) <= aloneBytes && c.in.in.Buffered() == f.inPlace && c.q.idle() && c.srv.cfg.Broker != nil
 }
 
 // beginFrame is called when a large frame begins.

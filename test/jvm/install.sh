@@ -19,7 +19,7 @@ fi
 if [ ! -d "$classes" ]; then
 	rm -rf "$classes.part"
 	mkdir "$classes.part"
-	javac -Xlint:all,-processing,-path -Werror -cp "$jars/*" -d "$classes.part" java/*.java >&2
+	javac -Xlint:all,-processing,-path,-try -Werror -cp "$jars/*" -d "$classes.part" java/*.java >&2
 	cp java/log4j2.properties "$classes.part"
 	mv "$classes.part" "$classes"
 fi

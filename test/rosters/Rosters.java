@@ -7,6 +7,7 @@ import org.apache.kafka.common.protocol.Errors;
 /**
  * Prints what Kafka's jars say, a line each, fields between tabs:
  *   config  kind  name  type  default, or null
+ *   synonym kind  name  broker config that gives the value where there is none
  *   dynamic name
  *   error   code  name  whether it is retriable
  *   api     key   name  lowest  highest version of the broker listener
@@ -16,8 +17,12 @@ public class Rosters {
     public static void main(String[] args) {
         configs("topic", org.apache.kafka.storage.internals.log.LogConfig.configDefCopy());
         configs("broker", org.apache.kafka.server.config.AbstractKafkaConfig.CONFIG_DEF);
-        configs("group", org.apache.kafka.coordinator.group.GroupConfig.configDef());
-        for (String name : new TreeSet<>(scala.jdk.javaapi.CollectionConverters.asJava(kafka.server.DynamicBrokerConfig.AllDynamicConfigs())))
+        configs("group", org.apache.kafka.coordinator.group.GroupConfig.CONFIG_DEF);
+        new TreeMap<>(org.apache.kafka.server.config.ServerTopicConfigSynonyms.ALL_TOPIC_CONFIG_SYNONYMS).forEach(
+            (name, synonyms) -> synonyms.forEach(s -> print("synonym", "topic", name, s.name())));
+        new TreeMap<>(org.apache.kafka.coordinator.group.GroupConfig.ALL_GROUP_CONFIG_SYNONYMS).forEach(
+            (name, synonym) -> synonym.ifPresent(s -> print("synonym", "group", name, s)));
+        for (String name : new TreeSet<>(org.apache.kafka.server.config.DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS))
             print("dynamic", name);
         for (Errors e : Errors.values())
             print("error", e.code(), e.name(), e.exception() instanceof org.apache.kafka.common.errors.RetriableException);

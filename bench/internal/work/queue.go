@@ -38,7 +38,7 @@ func queueRow(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
 			if err != nil {
 				return Result{}, 0, err
 			}
-			res, err := drainShared(ctx, r, topic, n, c.consumers)
+			res, err := drainShared(ctx, r, topic, n, c.partitions, c.consumers)
 			return res, n, err
 		})
 		if err != nil {
@@ -158,7 +158,7 @@ func shareConsumer(addr, group, topic string, fail func(error)) (*kgo.Client, er
 // drainShared reads n records through a share group. It ends when every one of them
 // was delivered and its acknowledgement was confirmed; afterwards the group must
 // have nothing left.
-func drainShared(ctx context.Context, r *peers.Running, topic string, n int64, consumers int) (Result, error) {
+func drainShared(ctx context.Context, r *peers.Running, topic string, n int64, partitions, consumers int) (Result, error) {
 	group := "drain-" + topic
 	if err := fromStart(ctx, r.Addr, group); err != nil {
 		return Result{}, err
@@ -209,11 +209,11 @@ func drainShared(ctx context.Context, r *peers.Running, topic string, n int64, c
 		return Result{}, err
 	}
 	res.Client = franz
-	return res, until(ctx, 10*time.Second, func() error { return nothingLeft(ctx, clients[0], group, topic, n) })
+	return res, until(ctx, 10*time.Second, func() error { return nothingLeft(ctx, clients[0], group, partitions) })
 }
 
-// nothingLeft is nil when the group's start offsets stand at the n records' ends.
-func nothingLeft(ctx context.Context, cl *kgo.Client, group, topic string, n int64) error {
+// nothingLeft is nil when the group tells that it has everything behind it.
+func nothingLeft(ctx context.Context, cl *kgo.Client, group string, partitions int) error {
 	req := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
 	g := kmsg.NewDescribeShareGroupOffsetsRequestGroup()
 	g.GroupID = group
@@ -222,7 +222,8 @@ func nothingLeft(ctx context.Context, cl *kgo.Client, group, topic string, n int
 	if err != nil {
 		return err
 	}
-	var sum int64
+	var left int64
+	seen := 0
 	for _, g := range res.Groups {
 		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
 			return err
@@ -232,14 +233,13 @@ func nothingLeft(ctx context.Context, cl *kgo.Client, group, topic string, n int
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					return err
 				}
-				if t.Topic == topic {
-					sum += p.StartOffset
-				}
+				left += p.Lag
+				seen++
 			}
 		}
 	}
-	if sum != n {
-		return fmt.Errorf("%d records were acknowledged, the group's offsets tell of %d", n, sum)
+	if seen != partitions || left != 0 {
+		return fmt.Errorf("the group tells of a lag of %d in %d partitions, want 0 in %d", left, seen, partitions)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,7 +20,8 @@ func txnRow(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
 	res, err := withTopic(ctx, e, r, txnProducers, nil, func(topic string) (Result, int64, error) {
 		var workers []worker
 		for i := range txnProducers {
-			cl, err := newFranz(r.Addr, kgo.TransactionalID(fmt.Sprintf("%s-%d", topic, i)), kgo.TransactionTimeout(30*time.Second))
+			cl, err := newFranz(r.Addr, kgo.TransactionalID(fmt.Sprintf("%s-%d", topic, i)), kgo.TransactionTimeout(30*time.Second),
+				kgo.RecordRetries(math.MaxInt)) // Kafka's answer while the last transaction's markers are under way
 			if err != nil {
 				return Result{}, 0, err
 			}
@@ -38,7 +40,11 @@ func txnRow(ctx context.Context, e *Env, r *peers.Running) ([]Result, error) {
 		}
 		res, acked, err := drive(ctx, e, r, e.Window, workers)
 		res.Client = franz
-		return res, 2 * acked, err // behind each record stands its marker
+		acked *= 2      // behind each record stands its marker
+		if err == nil { // Kafka answers before they are written
+			err = until(ctx, createPatience, func() error { return verify(ctx, r, topic, txnProducers, acked) })
+		}
+		return res, acked, err
 	})
 	return []Result{res}, err
 }

@@ -2,10 +2,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
 
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
@@ -103,28 +106,39 @@ public final class Hands {
         }
     }
 
-    /** Polls until it is closed. */
+    /** Polls until it is ended. */
     private static final class Member {
+        private final CountDownLatch ready = new CountDownLatch(1);
         private final Runnable wakeup;
         private final Thread thread;
         private volatile RuntimeException failed;
 
-        Member(Runnable poll, Runnable wakeup, Runnable close) {
+        /** poll says whether the member is what it was to become. */
+        Member(BooleanSupplier poll, Runnable wakeup, Runnable close) {
             this.wakeup = wakeup;
             thread = new Thread(() -> {
                 try (AutoCloseable at = close::run) {
                     while (true)
-                        poll.run();
+                        if (poll.getAsBoolean())
+                            ready.countDown();
                 } catch (WakeupException e) {
-                    // it is to be closed
+                    // it is to be ended
                 } catch (RuntimeException e) {
                     failed = e;
                 } catch (Exception e) {
                     failed = new IllegalStateException(e);
+                } finally {
+                    ready.countDown();
                 }
             });
             thread.setDaemon(true);
             thread.start();
+        }
+
+        void await() throws InterruptedException {
+            ready.await();
+            if (failed != null)
+                throw failed;
         }
 
         void end() throws InterruptedException {
@@ -144,8 +158,8 @@ public final class Hands {
         c.put("enable.auto.commit", false);
         c.put("auto.offset.reset", "earliest");
         KafkaConsumer<byte[], String> consumer = new KafkaConsumer<>(c);
-        CountDownLatch assigned = new CountDownLatch(1);
         List<TopicPartition> got = new ArrayList<>();
+        Set<TopicPartition> committed = new HashSet<>();
         consumer.subscribe(List.of(topic), new ConsumerRebalanceListener() {
             @Override
             public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
@@ -159,16 +173,16 @@ public final class Hands {
         });
         Member member = new Member(() -> {
             consumer.poll(Duration.ofMillis(100));
-            if (!got.isEmpty() && assigned.getCount() > 0) {
-                Map<TopicPartition, OffsetAndMetadata> begin = new HashMap<>();
-                for (TopicPartition p : got)
+            Map<TopicPartition, OffsetAndMetadata> begin = new HashMap<>();
+            for (TopicPartition p : got)
+                if (committed.add(p))
                     begin.put(p, new OffsetAndMetadata(1));
+            if (!begin.isEmpty())
                 consumer.commitSync(begin);
-                assigned.countDown();
-            }
+            return !committed.isEmpty();
         }, consumer::wakeup, () -> close(consumer));
         OPEN.put(name, member::end);
-        assigned.await();
+        member.await();
     }
 
     private static void close(Consumer<?, ?> consumer) {
@@ -182,14 +196,13 @@ public final class Hands {
         c.put("client.id", client);
         ShareConsumer<byte[], String> consumer = new KafkaShareConsumer<>(c);
         consumer.subscribe(List.of(topic));
-        CountDownLatch read = new CountDownLatch(1);
         Member member = new Member(() -> {
-            if (!consumer.poll(Duration.ofMillis(100)).isEmpty()) {
+            boolean read = !consumer.poll(Duration.ofMillis(100)).isEmpty();
+            if (read)
                 consumer.commitSync();
-                read.countDown();
-            }
+            return read;
         }, consumer::wakeup, () -> consumer.close(Duration.ofSeconds(5)));
         OPEN.put(name, member::end);
-        read.await();
+        member.await();
     }
 }
