@@ -52,6 +52,7 @@ func (p *Partition) acquire(t int64, e *Acquire) {
 	}
 	a := &taking{p: p, t: t, e: e, out: p.rewrite(), max: int64(e.MaxRecords), who: p.memberIndex(e.Member)}
 	if p.breaker.half {
+		e.Mode = RecordLimit
 		if a.max = min(a.max, p.cfg.probe()-p.out1()); a.max <= 0 {
 			return
 		}

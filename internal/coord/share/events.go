@@ -76,7 +76,8 @@ type Leave struct {
 type LogStart struct{ Offset int64 }
 
 // Alter sets where the group reads on: everything before is finished, everything
-// from there on is to be delivered.
+// from there on is to be delivered. Since that may go back, it is made durable by a
+// snapshot, not by the Write.
 type Alter struct{ Start int64 }
 
 // Tick tells the time.

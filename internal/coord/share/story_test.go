@@ -1,0 +1,174 @@
+package share
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the stories do into testdata")
+
+// TestStories plays testdata/*.txt. A story is a list of commands, each group of them
+// followed by a line "----" and by what the machine did about it. With -rewrite the
+// second half is written anew: read the difference.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no stories", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { play(t, f) })
+	}
+}
+
+func play(t *testing.T, file string) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld()
+	var is strings.Builder
+	var cmd []string
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	for i := 0; i < len(lines); i++ {
+		if lines[i] != "----" {
+			is.WriteString(lines[i] + "\n")
+			if lines[i] != "" && !strings.HasPrefix(lines[i], "#") {
+				cmd = append(cmd, lines[i])
+			}
+			continue
+		}
+		is.WriteString("----\n")
+		for i+1 < len(lines) && lines[i+1] != "" {
+			i++
+		}
+		w.text.Reset()
+		for _, c := range cmd {
+			if err := w.do(c); err != nil {
+				t.Fatalf("%s: %q: %v", file, c, err)
+			}
+		}
+		cmd = nil
+		is.WriteString(w.text.String())
+	}
+	if len(cmd) > 0 {
+		t.Fatalf("%s: %q has no ---- after it", file, cmd)
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(is.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if is.String() != string(b) {
+		t.Fatalf("%s: it went otherwise; run with -rewrite and read the difference:\n%s", file, is.String())
+	}
+}
+
+// world is a machine with a topic's log before it and the log of its state behind it.
+type world struct {
+	p      *Partition
+	cfg    Config
+	now    time.Time
+	began  time.Time
+	text   strings.Builder
+	log    []Batch // of the topic
+	skip   []Range
+	state  [][2][]byte // records of __share_group_state, durable
+	snap   Header
+	refuse bool // the next append is refused
+	grave  string
+}
+
+var worldKey = Key{Group: "g", Topic: [16]byte{1}, Partition: 3}
+
+func newWorld() *world {
+	w := &world{cfg: DefaultConfig(), began: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w.now = w.began
+	w.p = New(w.cfg, w.now.Add(-time.Second), 0)
+	w.snapshot()
+	return w
+}
+
+func (w *world) printf(format string, args ...any) { fmt.Fprintf(&w.text, "  "+format+"\n", args...) }
+
+func (w *world) snapshot() {
+	s := w.p.Snapshot()
+	w.snap.SnapshotEpoch++
+	w.state = append(w.state, [2][]byte{AppendSnapshotKey(nil, worldKey), AppendSnapshot(nil, w.snap, &s)})
+}
+
+// step does one event and all that follows from it. ok is false when what it wanted
+// to write was refused.
+func (w *world) step(e Event) (out *Effects, ok bool) {
+	out = w.p.Step(w.now, e)
+	eff := *out
+	eff.Acquired = append([]Got(nil), out.Acquired...)
+	if eff.Note != "" {
+		w.printf("note: %s", eff.Note)
+	}
+	if eff.Write == nil {
+		return &eff, true
+	}
+	w.printf("log: start=%d%s", eff.Write.Start, entries(eff.Write.Batches, w.began))
+	if w.refuse {
+		w.refuse = false
+		w.printf("log: refused")
+		w.p.Step(w.now, Appended{errors.New("refused")})
+		return &eff, false
+	}
+	w.state = append(w.state, [2][]byte{AppendUpdateKey(nil, worldKey), AppendUpdate(nil, w.snap, eff.Write)})
+	w.p.Step(w.now, Appended{})
+	return &eff, true
+}
+
+func entries(es []Entry, began time.Time) string {
+	var s strings.Builder
+	at := func(ms int64) time.Duration { return time.UnixMilli(ms).Sub(began) }
+	for _, e := range es {
+		fmt.Fprintf(&s, " %s:%s", offsets(e.First, e.Last), e.State)
+		if !e.State.finished() {
+			fmt.Fprintf(&s, ",%d/%d", e.Acquired, e.Failed)
+		}
+		if e.Due != 0 {
+			fmt.Fprintf(&s, ",due=%s", at(e.Due))
+		}
+		if e.Member != "" {
+			fmt.Fprintf(&s, ",%s until %s", e.Member, at(e.Lock))
+		}
+	}
+	return s.String()
+}
+
+func offsets(first, last int64) string {
+	if first == last {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
+}
+
+func parseRange(s string) (r Range, err error) {
+	a, b, two := strings.Cut(s, "-")
+	if !two {
+		b = a
+	}
+	if r.First, err = strconv.ParseInt(a, 10, 64); err == nil {
+		r.Last, err = strconv.ParseInt(b, 10, 64)
+	}
+	return r, err
+}
+
+func codeName(code int16) string {
+	if code == 0 {
+		return "ok"
+	}
+	return kerr.TypedErrorForCode(code).Message
+}
