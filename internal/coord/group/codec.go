@@ -60,30 +60,21 @@ func appendInt32s(b []byte, is []int32) []byte {
 // fields reads a value of the flexible encoding.
 type fields struct{ kbin.Reader }
 
-// length reads an array's length. Each item takes a byte at least: a count beyond
-// what is left is a lie that would cost memory.
-func (f *fields) length() int {
-	n := int(f.CompactArrayLen())
-	if n > len(f.Src) {
-		f.Src = nil
-		f.Int8() // marks the reader as broken
-		return 0
-	}
-	return max(n, 0)
-}
+// length reads an array's length; a null array has none.
+func (f *fields) length() int { return max(int(f.CompactArrayLen()), 0) }
 
 func (f *fields) strings() []string {
-	ss := make([]string, 0, f.length())
-	for range cap(ss) {
-		ss = append(ss, f.CompactString())
+	ss := make([]string, f.length())
+	for i := range ss {
+		ss[i] = f.CompactString()
 	}
 	return ss
 }
 
 func (f *fields) int32s() []int32 {
-	is := make([]int32, 0, f.length())
-	for range cap(is) {
-		is = append(is, f.Int32())
+	is := make([]int32, f.length())
+	for i := range is {
+		is[i] = f.Int32()
 	}
 	return is
 }
@@ -96,8 +87,7 @@ func (f *fields) tags(known map[uint32]func(*fields)) {
 		field := fields{kbin.Reader{Src: f.Span(int(f.Uvarint()))}}
 		if read := known[tag]; read != nil && f.Ok() {
 			if read(&field); !field.Ok() {
-				f.Src = nil
-				f.Int8()
+				f.Span(-1) // it is broken as a whole
 			}
 		}
 	}

@@ -47,6 +47,10 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.heartbeat(e)
 	case Leave:
 		c.leave(e)
+	case ConsumerHeartbeat:
+		c.consumerHeartbeat(e)
+	case DescribeConsumer:
+		c.describeConsumer(e)
 	case Commit:
 		c.commit(e)
 	case FetchOffsets:

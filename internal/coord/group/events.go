@@ -40,6 +40,21 @@ type Leave struct {
 	Req   *kmsg.LeaveGroupRequest
 }
 
+// ConsumerHeartbeat is a ConsumerGroupHeartbeat request. Answer:
+// *kmsg.ConsumerGroupHeartbeatResponse, when what it changed is durable.
+type ConsumerHeartbeat struct {
+	Token  Token
+	Client Client
+	Req    *kmsg.ConsumerGroupHeartbeatRequest
+}
+
+// DescribeConsumer asks for one consumer group. Answer:
+// kmsg.ConsumerGroupDescribeResponseGroup.
+type DescribeConsumer struct {
+	Token Token
+	Group string
+}
+
 // Commit stores offsets. Answer: CommitAnswer, when they are durable.
 type Commit struct {
 	Token      Token
@@ -181,21 +196,23 @@ type Durable struct {
 // Tick tells the time.
 type Tick struct{}
 
-func (Join) event()          {}
-func (Sync) event()          {}
-func (Heartbeat) event()     {}
-func (Leave) event()         {}
-func (Commit) event()        {}
-func (FetchOffsets) event()  {}
-func (Describe) event()      {}
-func (List) event()          {}
-func (DeleteGroup) event()   {}
-func (DeleteOffsets) event() {}
-func (TopicGone) event()     {}
-func (TopicsChanged) event() {}
-func (Appended) event()      {}
-func (Durable) event()       {}
-func (Tick) event()          {}
+func (Join) event()              {}
+func (Sync) event()              {}
+func (Heartbeat) event()         {}
+func (Leave) event()             {}
+func (Commit) event()            {}
+func (FetchOffsets) event()      {}
+func (Describe) event()          {}
+func (List) event()              {}
+func (DeleteGroup) event()       {}
+func (DeleteOffsets) event()     {}
+func (TopicGone) event()         {}
+func (ConsumerHeartbeat) event() {}
+func (DescribeConsumer) event()  {}
+func (TopicsChanged) event()     {}
+func (Appended) event()          {}
+func (Durable) event()           {}
+func (Tick) event()              {}
 
 // Effects is what a Step asks of its caller; see the package comment.
 type Effects struct {

@@ -23,12 +23,30 @@ func (s State) String() string {
 	return [...]string{"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead"}[s]
 }
 
-// group is one group. The fields from state to subscribed are those of a classic one.
+// group is one group, of any type.
 type group struct {
 	id string
-	// modern is set when the group is not a classic one.
+	// modern is set when the group is not a classic one. classicGroup is as new then.
 	modern modern
+	classicGroup
 
+	offsets map[string]map[int32]offset // by topic and partition
+
+	// lastWrite is the Write that holds the newest state of the group.
+	lastWrite uint64
+	// asked counts the Writes that the caller has not reported as appended yet.
+	asked int
+	// persisted: the log has something of the group, so it has to be deleted to
+	// be gone.
+	persisted bool
+
+	wakeAt  time.Time // in alarms
+	alarm   int       // index in alarms, -1 when not in it
+	touched bool
+}
+
+// classicGroup is the state of a classic group.
+type classicGroup struct {
 	state State
 	// stateSince is when it entered the state: offsets of an empty group expire
 	// by it. Zero when not known (records of old brokers).
@@ -66,33 +84,20 @@ type group struct {
 	// subscribed are the topics that the generation's members read; nil when
 	// they cannot be known.
 	subscribed map[string]bool
-
-	offsets map[string]map[int32]offset // by topic and partition
-
-	// lastWrite is the Write that holds the newest state of the group.
-	lastWrite uint64
-	// asked counts the Writes that the caller has not reported as appended yet.
-	asked int
-	// persisted: the log has something of the group, so it has to be deleted to
-	// be gone.
-	persisted bool
-
-	wakeAt  time.Time // in alarms
-	alarm   int       // index in alarms, -1 when not in it
-	touched bool
 }
 
 func newGroup(id string, now time.Time) *group {
-	return &group{
-		id:         id,
+	return &group{id: id, classicGroup: newClassicGroup(now), offsets: make(map[string]map[int32]offset), alarm: -1}
+}
+
+func newClassicGroup(now time.Time) classicGroup {
+	return classicGroup{
 		stateSince: now,
 		byID:       make(map[string]*member),
 		statics:    make(map[string]*member),
 		knownTo:    make(map[string]int),
 		pending:    make(map[string]time.Time),
 		unsynced:   make(map[string]bool),
-		offsets:    make(map[string]map[int32]offset),
-		alarm:      -1,
 	}
 }
 

@@ -10,10 +10,28 @@ type Replayed struct {
 	Skipped int
 }
 
+// count counts a record of one of the newer group types.
+func (n *Replayed) count(r Record, known bool, err error) {
+	switch {
+	case err != nil:
+	case !known:
+		n.Skipped++
+	case r.Value == nil:
+		n.Tombstones++
+	default:
+		n.Groups++
+	}
+}
+
 // Replay takes in one record of the log, oldest first, before the first Step.
 // It keeps no reference to the record's bytes. An error means that the record
 // cannot be decoded; the coordinator is as before.
 func (c *Coordinator) Replay(r Record, n *Replayed) error {
+	if consumerKind(r.Key) {
+		known, err := c.replayConsumer(r)
+		n.count(r, known, err)
+		return err
+	}
 	e, ok, err := decode(r)
 	switch {
 	case err != nil:
@@ -36,9 +54,12 @@ func (c *Coordinator) Replay(r Record, n *Replayed) error {
 		g.setOffset(e.offsetKey.Topic, e.offsetKey.Partition, offsetOf(e.offsetValue))
 	case e.groupValue == nil:
 		n.Tombstones++
-		// Its offsets have tombstones of their own, which compaction may have taken
-		// already.
-		delete(c.groups, e.groupKey.Group)
+		// Offsets have tombstones of their own: they stay when the group becomes one of
+		// another type.
+		if g := c.groups[e.groupKey.Group]; g != nil && g.modern == nil {
+			g.classicGroup = newClassicGroup(time.Time{})
+			c.forgetEmpty(g)
+		}
 	default:
 		n.Groups++
 		g := groupOf(e.groupKey.Group, e.groupValue)

@@ -19,6 +19,8 @@ func (w *world) answered(r Reply) {
 		if a.MemberID != "" || a.ErrorCode == kerr.UnknownMemberID.Code {
 			c.member = a.MemberID
 		}
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		c.heard(a)
 	}
 	w.printf("  %s -> %s", r.Token, answerText(r.Answer))
 }
@@ -50,6 +52,10 @@ func answerText(answer any) string {
 		return s
 	case *kmsg.SyncGroupResponse:
 		return fmt.Sprintf("%s %q", codeText(a.ErrorCode), a.MemberAssignment)
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		return consumerAnswerText(a)
+	case kmsg.ConsumerGroupDescribeResponseGroup:
+		return consumerGroupText(a)
 	case *kmsg.HeartbeatResponse:
 		return codeText(a.ErrorCode)
 	case *kmsg.LeaveGroupResponse:
@@ -128,6 +134,9 @@ func text(s *string) string {
 
 // recordText is a record of the log for a reader.
 func recordText(r Record) string {
+	if consumerKind(r.Key) {
+		return consumerRecordText(r)
+	}
 	e, ok, err := decode(r)
 	switch {
 	case err != nil || !ok:

@@ -97,11 +97,15 @@ type world struct {
 	clients map[string]*client
 	text    strings.Builder
 
-	log     []Record // durable
-	tail    []Write  // appended, not durable
-	hold    bool     // do not flush by itself
-	refuse  error    // appends are refused with it
-	quietly bool     // do not print notes
+	log    []Record // durable
+	tail   []Write  // appended, not durable
+	topics testTopics
+	made   map[string]int // how often a topic was made
+	// settings are those of all consumer groups.
+	settings ConsumerSettings
+	hold     bool  // do not flush by itself
+	refuse   error // appends are refused with it
+	quietly  bool  // do not print notes
 }
 
 // client is what a client remembers between its requests.
@@ -110,6 +114,7 @@ type client struct {
 	generation int32
 	instance   *string
 	protocol   string
+	assigned   []partition // as a member of a consumer group
 	// settings are what its joins say when they do not say otherwise.
 	settings map[string]string
 }
@@ -119,7 +124,12 @@ func newWorld() *world {
 		cfg:     DefaultConfig(),
 		began:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		clients: make(map[string]*client),
+		topics:  testTopics{},
+		made:    make(map[string]int),
 	}
+	w.settings = w.cfg.Consumer("")
+	w.settings.Assignment = 0
+	w.cfg.Consumer = func(string) ConsumerSettings { return w.settings }
 	w.cfg.InitialRebalanceDelay = 0
 	w.now = w.began
 	w.cfg.NewID = func() string { w.ids++; return fmt.Sprint(w.ids) }

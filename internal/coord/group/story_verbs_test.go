@@ -39,6 +39,14 @@ var verbs = map[string]func(*world, args) error{
 	},
 	"topic-gone": func(w *world, a args) error { w.step(TopicGone{Topic: a.plain[0]}); return nil },
 	"remove":     (*world).remove,
+
+	// Consumer groups.
+	"topics":   (*world).topicsVerb,
+	"settings": (*world).consumerSettings,
+	"describe-consumer": func(w *world, a args) error {
+		w.step(DescribeConsumer{"describe-consumer", a.str("group", "g")})
+		return nil
+	},
 }
 
 // requests are what clients can send.
@@ -49,6 +57,11 @@ var requests = map[string]func(*world, string, *client, args) error{
 	"leave":     (*world).leave,
 	"commit":    (*world).commit,
 	"fetch":     (*world).fetch,
+
+	"consume": (*world).consume,
+	"beat":    (*world).beat,
+	"owns":    (*world).owns,
+	"quit":    (*world).quit,
 }
 
 // config changes settings; it makes the coordinator anew, so it comes first.
@@ -64,6 +77,13 @@ func (w *world) config(a args) error {
 			w.cfg.OffsetMetadataMaxSize = a.num(k, 0)
 		case "max-write":
 			w.cfg.MaxWriteBytes = a.num(k, 0)
+		case "assignors":
+			w.cfg.ConsumerAssignors = a.list(k)
+		case "consumer-max-size":
+			w.cfg.ConsumerMaxSize = a.num(k, 0)
+		case "migration":
+			w.cfg.ConsumerUpgrade = v == "bidirectional" || v == "upgrade"
+			w.cfg.ConsumerDowngrade = v == "bidirectional" || v == "downgrade"
 		case "retention":
 			w.cfg.OffsetsRetention = d
 		default:
@@ -142,7 +162,11 @@ func (w *world) crash(args) error {
 	if len(w.log) > 0 {
 		w.printf("  replayed: %+v", n)
 	}
-	w.effects(w.c.Loaded(w.now, nil))
+	var topics Topics
+	if len(w.topics) > 0 {
+		topics = w.topics
+	}
+	w.effects(w.c.Loaded(w.now, topics))
 	return nil
 }
 
@@ -265,7 +289,7 @@ func (w *world) commit(name string, c *client, a args) error {
 		o := CommitOffset{LeaderEpoch: 0, Metadata: a.str("metadata", "")}
 		tp, off, _ := strings.Cut(s, "=")
 		t, p, _ := strings.Cut(tp, "/")
-		o.Topic = t
+		o.Topic, o.TopicID = t, w.topics[t].id
 		if _, err := fmt.Sscan(p, &o.Partition); err != nil {
 			return err
 		}
@@ -279,9 +303,13 @@ func (w *world) commit(name string, c *client, a args) error {
 }
 
 // fetch TOPIC/PARTITION ...; without any, all.
-func (w *world) fetch(name string, _ *client, a args) error {
+func (w *world) fetch(name string, c *client, a args) error {
 	tps, err := partitions(a.plain)
-	w.step(FetchOffsets{Token: name + " fetch", Group: a.str("group", "g"), MemberEpoch: -1, All: len(tps) == 0, Topics: tps})
+	e := FetchOffsets{Token: name + " fetch", Group: a.str("group", "g"), MemberEpoch: -1, All: len(tps) == 0, Topics: tps}
+	if _, ok := a.named["epoch"]; ok {
+		e.MemberID, e.MemberEpoch = &c.member, int32(a.num("epoch", 0))
+	}
+	w.step(e)
 	return err
 }
 

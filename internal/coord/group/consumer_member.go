@@ -1,0 +1,102 @@
+package group
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// memberState is how far a member of a consumer group is with its assignment, in the
+// numbers of the log.
+type memberState int8
+
+const (
+	// stable: it has what the target of its epoch says.
+	stable memberState = 0
+	// unrevoked: it has been told to give partitions up and has not said that it did.
+	unrevoked memberState = 1
+	// unreleased: it waits for partitions that others have not given up.
+	unreleased memberState = 2
+)
+
+// Epochs of requests that are no member's epoch.
+const (
+	joinEpoch        = 0  // joins, or joins again
+	leaveEpoch       = -1 // leaves
+	leaveStaticEpoch = -2 // a static member leaves and means to come back
+)
+
+// consumerMember is a member of a consumer group. It does not change: a changed member
+// is another consumerMember.
+type consumerMember struct {
+	id         string
+	instance   *string // group.instance.id of a static member, else nil
+	rack       *string
+	clientID   string
+	clientHost string
+	// rebalance is how long it may take to give partitions up.
+	rebalance time.Duration
+	// topics are those that it names, sorted, none twice; regex is the expression for
+	// others, "" for none.
+	topics []string
+	regex  string
+	// assignor is the one that it wants, "" for no wish.
+	assignor string
+	// classic is set for a member that uses the classic protocol.
+	classic *classicSide
+
+	// epoch is the one that it is to send, previous the one before: the answer with the
+	// new one may have been lost.
+	epoch, previous int32
+	state           memberState
+	// assigned are the partitions it may use, each with the epoch since when; revoking
+	// those that it has to give up.
+	assigned, revoking map[partition]int32
+}
+
+// classicSide is what a member that uses the classic protocol brings in addition.
+type classicSide struct {
+	session   time.Duration
+	protocols []protocol
+}
+
+// sameMetadata says whether all that a member says of itself is equal.
+func (m *consumerMember) sameMetadata(o *consumerMember) bool {
+	return equalPtr(m.instance, o.instance) && equalPtr(m.rack, o.rack) &&
+		m.clientID == o.clientID && m.clientHost == o.clientHost && m.rebalance == o.rebalance &&
+		slices.Equal(m.topics, o.topics) && m.regex == o.regex && m.assignor == o.assignor &&
+		m.classic.equal(o.classic)
+}
+
+func (s *classicSide) equal(o *classicSide) bool {
+	if s == nil || o == nil {
+		return s == o
+	}
+	return s.session == o.session && sameProtocols(s.protocols, o.protocols)
+}
+
+// sameAssignment says whether a member stands where another does. The epoch before is
+// no matter: it only allows for an answer that was lost.
+func (m *consumerMember) sameAssignment(o *consumerMember) bool {
+	return m.epoch == o.epoch && m.state == o.state &&
+		maps.Equal(m.assigned, o.assigned) && maps.Equal(m.revoking, o.revoking)
+}
+
+// reconciled says that the member has all, and only, what the target says.
+func (m *consumerMember) reconciled(target int32) bool { return m.state == stable && m.epoch == target }
+
+// assignedSince is the epoch since which the member has a partition, if it has it or
+// has not given it up yet.
+func (m *consumerMember) assignedSince(p partition) (epoch int32, ok bool) {
+	if epoch, ok = m.assigned[p]; !ok {
+		epoch, ok = m.revoking[p]
+	}
+	return epoch, ok
+}
+
+func equalPtr[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

@@ -1,0 +1,238 @@
+package group
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+)
+
+// Kinds of records of consumer groups (KIP-848): the versions of their keys.
+const (
+	keyConsumerGroup            = 3
+	keyConsumerPartitions       = 4 // what topics looked like, before the hash; only ever deleted
+	keyConsumerMember           = 5
+	keyConsumerTarget           = 6
+	keyConsumerTargetOne        = 7
+	keyConsumerCurrent          = 8
+	keyConsumerExpression       = 16
+	anyTopicsVersion      int64 = 0 // of an expression's topics: there is no such number here
+)
+
+// consumerKind says whether a key is of a record of a consumer group.
+func consumerKind(key []byte) bool {
+	if len(key) < 2 {
+		return false
+	}
+	kind := int16(binary.BigEndian.Uint16(key))
+	return kind >= keyConsumerGroup && kind <= keyConsumerCurrent || kind == keyConsumerExpression
+}
+
+func consumerGroupRecord(group string, epoch int32, hash int64) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendInt32(b, epoch)
+	if hash == 0 {
+		return Record{keyOf(keyConsumerGroup, group), noTags(b)}
+	}
+	b = kbin.AppendUvarint(b, 1)
+	return Record{keyOf(keyConsumerGroup, group), appendTag(b, 0, kbin.AppendInt64(nil, hash))}
+}
+
+func readConsumerGroup(value []byte) (epoch int32, hash int64, known bool, err error) {
+	known, err = readValue("ConsumerGroupMetadata", value, func(f *fields) {
+		epoch = f.Int32()
+		f.tags(map[uint32]func(*fields){0: func(f *fields) { hash = f.Int64() }})
+	})
+	return epoch, hash, known, err
+}
+
+func consumerMemberRecord(group string, m *consumerMember) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendCompactNullableString(b, m.instance)
+	b = kbin.AppendCompactNullableString(b, m.rack)
+	b = kbin.AppendCompactString(b, m.clientID)
+	b = kbin.AppendCompactString(b, m.clientHost)
+	b = appendStrings(b, m.topics)
+	b = kbin.AppendCompactString(b, m.regex)
+	b = kbin.AppendInt32(b, int32(m.rebalance.Milliseconds()))
+	var assignor *string
+	if m.assignor != "" {
+		assignor = &m.assignor
+	}
+	b = kbin.AppendCompactNullableString(b, assignor)
+	if m.classic == nil {
+		return Record{keyOf(keyConsumerMember, group, m.id), noTags(b)}
+	}
+	c := []byte{1} // the struct is not null
+	c = kbin.AppendInt32(c, int32(m.classic.session.Milliseconds()))
+	c = kbin.AppendCompactArrayLen(c, len(m.classic.protocols))
+	for _, p := range m.classic.protocols {
+		c = kbin.AppendCompactString(c, p.name)
+		c = noTags(kbin.AppendCompactBytes(c, p.metadata))
+	}
+	b = kbin.AppendUvarint(b, 1)
+	return Record{keyOf(keyConsumerMember, group, m.id), appendTag(b, 0, noTags(c))}
+}
+
+// readConsumerMember reads what a member says of itself; the rest of it is as new.
+func readConsumerMember(id string, value []byte) (m *consumerMember, known bool, err error) {
+	m = newConsumerMember(id)
+	known, err = readValue("ConsumerGroupMemberMetadata", value, func(f *fields) {
+		m.instance = f.CompactNullableString()
+		m.rack = f.CompactNullableString()
+		m.clientID = f.CompactString()
+		m.clientHost = f.CompactString()
+		m.topics = sortedSet(f.strings())
+		if regex := f.CompactNullableString(); regex != nil {
+			m.regex = *regex
+		}
+		m.rebalance = time.Duration(f.Int32()) * time.Millisecond
+		if assignor := f.CompactNullableString(); assignor != nil {
+			m.assignor = *assignor
+		}
+		f.tags(map[uint32]func(*fields){0: func(f *fields) {
+			if f.Uvarint() == 0 {
+				return // null
+			}
+			m.classic = &classicSide{session: time.Duration(f.Int32()) * time.Millisecond}
+			for range f.length() {
+				m.classic.protocols = append(m.classic.protocols, protocol{f.CompactString(), slices.Clone(f.CompactBytes())})
+				f.tags(nil)
+			}
+			f.tags(nil)
+		}})
+	})
+	return m, known, err
+}
+
+func newConsumerMember(id string) *consumerMember {
+	return &consumerMember{id: id, state: stable, rebalance: -time.Millisecond}
+}
+
+func consumerTargetRecord(group string, epoch int32, at int64) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendInt32(b, epoch)
+	if at == 0 {
+		return Record{keyOf(keyConsumerTarget, group), noTags(b)}
+	}
+	b = kbin.AppendUvarint(b, 1)
+	return Record{keyOf(keyConsumerTarget, group), appendTag(b, 0, kbin.AppendInt64(nil, at))}
+}
+
+func readConsumerTarget(value []byte) (epoch int32, at int64, known bool, err error) {
+	known, err = readValue("ConsumerGroupTargetAssignmentMetadata", value, func(f *fields) {
+		epoch = f.Int32()
+		f.tags(map[uint32]func(*fields){0: func(f *fields) { at = f.Int64() }})
+	})
+	return epoch, at, known, err
+}
+
+// consumerTargetOneRecord has what a member shall have; ps is sorted.
+func consumerTargetOneRecord(group, member string, ps []partition) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendCompactArrayLen(b, countTopics(ps))
+	for topic, ps := range byTopic(ps) {
+		b = kbin.AppendUuid(b, topic)
+		b = noTags(appendInt32s(b, indexes(ps)))
+	}
+	return Record{keyOf(keyConsumerTargetOne, group, member), noTags(b)}
+}
+
+func readConsumerTargetOne(value []byte) (ps []partition, known bool, err error) {
+	known, err = readValue("ConsumerGroupTargetAssignmentMember", value, func(f *fields) {
+		for range f.length() {
+			topic := f.Uuid()
+			for _, i := range f.int32s() {
+				ps = append(ps, partition{topic, i})
+			}
+			f.tags(nil)
+		}
+		f.tags(nil)
+	})
+	slices.SortFunc(ps, comparePartitions)
+	return slices.Compact(ps), known, err
+}
+
+func consumerCurrentRecord(group string, m *consumerMember) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendInt32(b, m.epoch)
+	b = kbin.AppendInt32(b, m.previous)
+	b = kbin.AppendInt8(b, int8(m.state))
+	b = appendAssigned(b, m.assigned)
+	b = appendAssigned(b, m.revoking)
+	return Record{keyOf(keyConsumerCurrent, group, m.id), noTags(b)}
+}
+
+func appendAssigned(b []byte, assigned map[partition]int32) []byte {
+	ps := sortedKeys(assigned)
+	b = kbin.AppendCompactArrayLen(b, countTopics(ps))
+	for topic, ps := range byTopic(ps) {
+		b = kbin.AppendUuid(b, topic)
+		b = appendInt32s(b, indexes(ps))
+		epochs := make([]int32, len(ps))
+		for i, p := range ps {
+			epochs[i] = assigned[p]
+		}
+		b = kbin.AppendUvarint(b, 1)
+		b = appendTag(b, 0, appendInt32s(nil, epochs))
+	}
+	return b
+}
+
+// readConsumerCurrent returns m with what the value says of its assignment.
+func readConsumerCurrent(m *consumerMember, value []byte) (n *consumerMember, known bool, err error) {
+	c := *m
+	known, err = readValue("ConsumerGroupCurrentMemberAssignment", value, func(f *fields) {
+		c.epoch, c.previous = f.Int32(), f.Int32()
+		c.state = memberState(f.Int8())
+		c.assigned = readAssigned(f, c.epoch)
+		c.revoking = readAssigned(f, c.epoch)
+		f.tags(nil)
+	})
+	return &c, known, err
+}
+
+// readAssigned reads partitions; since is the epoch of those without one of their own,
+// as brokers before KIP-1251 wrote them.
+func readAssigned(f *fields, since int32) map[partition]int32 {
+	assigned := make(map[partition]int32)
+	for range f.length() {
+		topic := f.Uuid()
+		is := f.int32s()
+		var epochs []int32
+		f.tags(map[uint32]func(*fields){0: func(f *fields) { epochs = f.int32s() }})
+		for i, index := range is {
+			epoch := since
+			if i < len(epochs) {
+				epoch = epochs[i]
+			}
+			assigned[partition{topic, index}] = epoch
+		}
+	}
+	return assigned
+}
+
+func consumerExpressionRecord(group, regex string, topics []string, at int64) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = appendStrings(b, topics)
+	b = kbin.AppendInt64(b, anyTopicsVersion)
+	b = kbin.AppendInt64(b, at)
+	return Record{keyOf(keyConsumerExpression, group, regex), noTags(b)}
+}
+
+func readConsumerExpression(value []byte) (topics []string, known bool, err error) {
+	known, err = readValue("ConsumerGroupRegularExpression", value, func(f *fields) {
+		topics = sortedSet(f.strings())
+		f.Int64()
+		f.Int64()
+		f.tags(nil)
+	})
+	return topics, known, err
+}
+
+// sortedSet sorts strings and drops doubles; it takes ss over.
+func sortedSet(ss []string) []string {
+	slices.Sort(ss)
+	return slices.Compact(ss)
+}

@@ -1,0 +1,170 @@
+package group
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// consumerOf is a change of g as a consumer group. A classic group without members
+// becomes one, as does one with members that an upgrade is allowed for.
+func (c *Coordinator) consumerOf(g *group) (*consumerChange, error) {
+	if cg := g.consumer(); cg != nil {
+		return c.change(g, cg), nil
+	}
+	if !g.vacant() {
+		return nil, faultf(kerr.GroupIDNotFound, "Cannot upgrade classic group %s to consumer group because online upgrade is disabled.", g.id)
+	}
+	ch := c.change(g, newConsumerGroup(g))
+	if g.recorded() {
+		ch.records = append(ch.records, Record{g.key(), nil})
+	}
+	old := g.classicGroup
+	g.modern, g.classicGroup = ch.cg, newClassicGroup(time.Time{})
+	ch.undo = append(ch.undo, func() { g.modern, g.classicGroup = nil, old })
+	c.touch(g)
+	return ch, nil
+}
+
+// recorded says that the log has more of a classic group than offsets.
+func (g *group) recorded() bool { return g.protocolType != "" || g.generation > 0 }
+
+// replayConsumer takes in a record of a consumer group; false for one that is not known
+// here.
+func (c *Coordinator) replayConsumer(r Record) (known bool, err error) {
+	kind := int16(binary.BigEndian.Uint16(r.Key))
+	named := 1 // what the key names besides the group
+	if kind == keyConsumerGroup || kind == keyConsumerPartitions || kind == keyConsumerTarget {
+		named = 0
+	}
+	names, err := readKey(r.Key, 1+named)
+	if err != nil {
+		return false, fmt.Errorf("group: key of kind %d: %w", kind, err)
+	}
+	id, name := names[0], names[named]
+	g := c.groups[id]
+	if r.Value == nil {
+		if g != nil && g.consumer() != nil {
+			c.forgetConsumer(g, kind, name)
+		}
+		return true, nil
+	}
+	cg := newConsumerGroup(nil)
+	if g != nil && g.consumer() != nil {
+		cg = g.consumer()
+	}
+	apply, known, err := cg.decode(kind, name, r.Value)
+	if err != nil || !known {
+		return false, err
+	}
+	if g == nil {
+		g = newGroup(id, time.Time{})
+		g.persisted = true
+		c.groups[id] = g
+	}
+	if g.consumer() == nil {
+		g.modern, g.classicGroup = cg, newClassicGroup(time.Time{})
+		cg.g = g
+	}
+	apply()
+	return true, nil
+}
+
+// decode reads a value; apply does what it says.
+func (cg *consumerGroup) decode(kind int16, name string, value []byte) (apply func(), known bool, err error) {
+	switch kind {
+	case keyConsumerGroup:
+		epoch, hash, known, err := readConsumerGroup(value)
+		return func() { cg.epoch, cg.hash = epoch, hash }, known, err
+	case keyConsumerPartitions:
+		return func() { cg.outdated = true }, true, nil
+	case keyConsumerMember:
+		m, known, err := readConsumerMember(name, value)
+		if old := cg.members[name]; old != nil && m != nil {
+			m.epoch, m.previous, m.state, m.assigned, m.revoking = old.epoch, old.previous, old.state, old.assigned, old.revoking
+		}
+		return func() { cg.setMember(name, m) }, known, err
+	case keyConsumerTarget:
+		epoch, at, known, err := readConsumerTarget(value)
+		return func() { cg.targetEpoch, cg.targetAt = epoch, at }, known, err
+	case keyConsumerTargetOne:
+		ps, known, err := readConsumerTargetOne(value)
+		return func() { cg.setTarget(name, ps) }, known, err
+	case keyConsumerCurrent:
+		m := cg.members[name]
+		if m == nil {
+			m = newConsumerMember(name)
+		}
+		m, known, err := readConsumerCurrent(m, value)
+		return func() { cg.setMember(name, m) }, known, err
+	}
+	topics, known, err := readConsumerExpression(value)
+	return func() { cg.setExpression(name, topics) }, known, err
+}
+
+// forgetConsumer does what a tombstone says.
+func (c *Coordinator) forgetConsumer(g *group, kind int16, name string) {
+	cg := g.consumer()
+	switch kind {
+	case keyConsumerGroup:
+		g.modern = nil
+		g.classicGroup = newClassicGroup(time.Time{})
+		c.forgetEmpty(g)
+	case keyConsumerPartitions:
+		cg.outdated = false
+	case keyConsumerMember:
+		cg.setMember(name, nil)
+	case keyConsumerTarget:
+		cg.targetEpoch, cg.targetAt = 0, 0
+	case keyConsumerTargetOne:
+		cg.setTarget(name, nil)
+	case keyConsumerCurrent:
+		if m := cg.members[name]; m != nil {
+			n := *m
+			n.epoch, n.previous, n.state, n.assigned, n.revoking = 0, 0, stable, nil, nil
+			cg.setMember(name, &n)
+		}
+	case keyConsumerExpression:
+		cg.setExpression(name, nil)
+	}
+}
+
+// forgetEmpty forgets, during a replay, a group that has nothing left but its name.
+func (c *Coordinator) forgetEmpty(g *group) {
+	if len(g.offsets) == 0 {
+		delete(c.groups, g.id)
+	}
+}
+
+// loaded begins the service: the members go on with their epochs, and are expected to
+// be heard of. What has become of topics meanwhile is seen.
+func (cg *consumerGroup) loaded(c *Coordinator) {
+	for id, m := range cg.members {
+		p := &presence{session: c.now.Add(c.sessionOf(cg, m))}
+		if m.state == unrevoked && m.classic == nil {
+			p.rebalance, p.epoch = c.now.Add(m.rebalance), m.epoch
+		}
+		cg.presences[id] = p
+	}
+	ch := c.change(cg.g, cg)
+	for _, regex := range sortedNames(cg.expressions) {
+		x := cg.expressions[regex]
+		if x.members == 0 {
+			ch.expression(regex, nil)
+		} else if now := matches(regex, c.topics); !x.resolved || !slices.Equal(x.topics, now) {
+			ch.expression(regex, now)
+		}
+	}
+	if !cg.empty() {
+		ch.refresh(false)
+		c.retarget(ch)
+	}
+	ch.end(func(err error) {
+		if err != nil {
+			cg.stale = true
+		}
+	})
+}
