@@ -22,8 +22,8 @@ import (
 //   - v3: the client's software name and version, which must look like names
 //     (KIP-511); flexible
 //   - v3: supported and finalized features (KIP-584)
-//   - v4: a feature's lowest level may be 0, which earlier clients cannot read
-//     (KIP-1022); they are told 1
+//   - v4: a supported feature's lowest level may be 0 (KIP-1022), which earlier
+//     clients cannot read; they are not told of those
 //   - v5: the cluster and node the client believes to talk to (KIP-1242); another
 //     one gets REBOOTSTRAP_REQUIRED, half of the pair INVALID_REQUEST
 func (a *api) apiVersions(r *Request, req *kmsg.ApiVersionsRequest) Reply {
@@ -44,15 +44,15 @@ func (a *api) apiVersions(r *Request, req *kmsg.ApiVersionsRequest) Reply {
 	}
 	resp.FinalizedFeaturesEpoch = 0 // they never change
 	for _, f := range kafka.Features {
-		s := kmsg.NewApiVersionsResponseSupportedFeature()
-		s.Name, s.MinVersion, s.MaxVersion = f.Name, f.Min, f.Max
-		if req.Version < 4 {
-			s.MinVersion = max(1, f.Min)
-		}
-		resp.SupportedFeatures = append(resp.SupportedFeatures, s)
 		l := kmsg.NewApiVersionsResponseFinalizedFeature()
 		l.Name, l.MinVersionLevel, l.MaxVersionLevel = f.Name, f.Level, f.Level
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, l)
+		if req.Version < 4 && f.Min == 0 {
+			continue
+		}
+		s := kmsg.NewApiVersionsResponseSupportedFeature()
+		s.Name, s.MinVersion, s.MaxVersion = f.Name, f.Min, f.Max
+		resp.SupportedFeatures = append(resp.SupportedFeatures, s)
 	}
 	return answer(resp)
 }

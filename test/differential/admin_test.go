@@ -9,7 +9,7 @@ import (
 
 // Leaders and replicas, of which one node has one each.
 func TestElectLeaders(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name, _ := s.topic("t", 2)
 		for v := int16(0); v <= 2; v++ {
 			for _, kind := range []int8{0, 1, 7} {
@@ -27,7 +27,7 @@ func TestElectLeaders(t *testing.T) {
 }
 
 func TestReassignments(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name, _ := s.topic("t", 2)
 		for v := int16(0); v <= 1; v++ {
 			for label, replicas := range map[string][]int32{"here": {1}, "cancel": nil, "nowhere": {}, "elsewhere": {2}, "here and elsewhere": {1, 2}, "here twice": {1, 1}, "negative": {-1}} {
@@ -62,16 +62,16 @@ func TestReassignments(t *testing.T) {
 }
 
 func TestDescribeQuorum(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		for v := int16(0); v <= 2; v++ {
 			for label, topics := range map[string][]kmsg.DescribeQuorumRequestTopic{
-				"the quorum":          {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
-				"another partition":   {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 1}}}},
-				"two partitions":      {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}, {Partition: 1}}}},
-				"another topic":       {{Topic: "none", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
-				"no topic":            {},
-				"no partition of it":  {{Topic: "__cluster_metadata"}},
-				"it and another":      {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}, {Topic: "none", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
+				"the quorum":         {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
+				"another partition":  {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 1}}}},
+				"two partitions":     {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}, {Partition: 1}}}},
+				"another topic":      {{Topic: "none", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
+				"no topic":           {},
+				"no partition of it": {{Topic: "__cluster_metadata"}},
+				"it and another":     {{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}, {Topic: "none", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}},
 			} {
 				req := kmsg.NewPtrDescribeQuorumRequest()
 				req.Topics = topics
@@ -82,7 +82,7 @@ func TestDescribeQuorum(t *testing.T) {
 }
 
 func TestUpdateFeatures(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		for v := int16(0); v <= 2; v++ {
 			for _, feature := range []string{"transaction.version", "group.version", "share.version", "streams.version", "metadata.version", "kraft.version", "eligible.leader.replicas.version", "nosuch.version", ""} {
 				for _, level := range []int16{-1, 0, 1, 2, 3, 99} {
@@ -109,7 +109,7 @@ func TestUpdateFeatures(t *testing.T) {
 }
 
 func TestUnregisterBroker(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		for _, id := range []int32{2, 0, -1} { // 1 is the broker, which Kafka would take away
 			req := kmsg.NewPtrUnregisterBrokerRequest()
 			req.BrokerID = id
@@ -119,7 +119,7 @@ func TestUnregisterBroker(t *testing.T) {
 }
 
 func TestListConfigResources(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		s.topic("a", 1)
 		s.topic("b", 1)
 		for v := int16(0); v <= 1; v++ {
@@ -133,7 +133,7 @@ func TestListConfigResources(t *testing.T) {
 }
 
 func TestDescribeClientQuotas(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name := "alice"
 		for v := int16(0); v <= 1; v++ {
 			for _, strict := range []bool{false, true} {

@@ -15,7 +15,7 @@ import (
 var nobody = [16]byte{1, 2, 3, 4}
 
 func TestProduce(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name, id := s.topic("t", 2)
 		for v := int16(3); v <= 13; v++ {
 			s.note(fmt.Sprint("good v", v), produce(name, id, -1, s.batch(kafka.BatchSpec{}, "a", "b"), s.batch(kafka.BatchSpec{}, "c")), v)
@@ -28,16 +28,7 @@ func TestProduce(t *testing.T) {
 }
 
 func TestProduceRefusals(t *testing.T) {
-	compare(t, []difference{
-		{`bytes behind v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset|LogStartOffset) = (ok|\d)`, `bytes behind v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset|LogStartOffset) = (INVALID_RECORD|-1)`,
-			"Kafka drops what follows the batch if it is no batch itself; a client that sends it is wrong about its own records"},
-		{`null: no answer`, `null\.Topics`, "Kafka never answers a request whose records are null; nobody should wait for ever"},
-		{`says LogAppendTime v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset) = (ok|\d)`, `says LogAppendTime v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset) = (INVALID_TIMESTAMP|-1)`,
-			"a producer that claims the broker's own stamp gives every record the header's time"},
-		{`unknown codec v\d+\.Topics/t\.Partitions/0\.ErrorCode = UNKNOWN_SERVER_ERROR`, `unknown codec v\d+\.Topics/t\.Partitions/0\.ErrorCode = INVALID_RECORD`, "it is the client's mistake"},
-		{`transactional (v\d+|with an id)\.Topics/t\.Partitions/0\.ErrorCode = (TRANSACTIONAL_ID_AUTHORIZATION_FAILED|NOT_ENOUGH_REPLICAS)`, `transactional (v\d+|with an id)\.Topics/t\.Partitions/0\.ErrorCode = INVALID_TXN_STATE`, "there are no transactions yet"},
-		{`nothing else got in\.Topics/t\.Partitions/0\.Offset = 8`, `nothing else got in\.Topics/t\.Partitions/0\.Offset = 0`, "of what Kafka took of the above"},
-	}, func(s *script) {
+	compare(t, func(s *script) {
 		name, id := s.topic("t", 1, "max.message.bytes=2000")
 		compact, compactID := s.topic("compact", 1, "cleanup.policy=compact")
 		good := s.batch(kafka.BatchSpec{}, "a")
@@ -94,7 +85,7 @@ func sealed(b []byte) []byte {
 }
 
 func TestProduceTimestamps(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name, id := s.topic("t", 1, "message.timestamp.before.max.ms=60000", "message.timestamp.after.max.ms=60000")
 		stamped, stampedID := s.topic("stamped", 1, "message.timestamp.type=LogAppendTime")
 		at := func(codec kafka.Codec, stamps ...int64) []byte {
@@ -126,7 +117,7 @@ func TestProduceTimestamps(t *testing.T) {
 }
 
 func TestProduceRecompresses(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		for _, codec := range []string{"gzip", "uncompressed", "zstd", "producer"} {
 			name, id := s.topic(codec, 1, "compression.type="+codec)
 			for _, c := range []kafka.Codec{kafka.CodecNone, kafka.CodecGzip, kafka.CodecLZ4} {
@@ -139,12 +130,7 @@ func TestProduceRecompresses(t *testing.T) {
 }
 
 func TestIdempotentProducer(t *testing.T) {
-	compare(t, []difference{
-		{`(again|oldest that is remembered)\.Topics/t\.Partitions/0\.LogAppendTime = base`, `(again|oldest that is remembered)\.Topics/t\.Partitions/0\.LogAppendTime = -1`,
-			"the topic has CreateTime, so there is no time of appending; the first answer said -1, too"},
-		{`negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_PRODUCER_EPOCH`, `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_RECORD`,
-			"a producer id without an epoch is refused before it is compared with anything"},
-	}, func(s *script) {
+	compare(t, func(s *script) {
 		name, id := s.topic("t", 1)
 		stamped, stampedID := s.topic("stamped", 1, "message.timestamp.type=LogAppendTime")
 		pid, other := s.producerID(), s.producerID()
@@ -191,9 +177,7 @@ func (s *script) producerID() int64 {
 }
 
 func TestInitProducerID(t *testing.T) {
-	compare(t, []difference{
-		{`transactional\.(ErrorCode|ProducerID|ProducerEpoch) = `, `transactional\.(ErrorCode = TRANSACTIONAL_ID_NOT_FOUND|Producer(ID|Epoch) = -1)`, "there are no transactions yet"},
-	}, func(s *script) {
+	compare(t, func(s *script) {
 		s.producerID()
 		for v := int16(0); v <= 5; v++ {
 			req := kmsg.NewPtrInitProducerIDRequest()
@@ -217,7 +201,7 @@ func TestInitProducerID(t *testing.T) {
 
 // With acks=0 there is no answer; with an error the connection closes.
 func TestProduceUnanswered(t *testing.T) {
-	compare(t, nil, func(s *script) {
+	compare(t, func(s *script) {
 		name, id := s.topic("t", 1)
 		for _, v := range []int16{3, 9, 13} {
 			req := produce(name, id, 0, s.batch(kafka.BatchSpec{}, "a"))

@@ -1,0 +1,173 @@
+package divergence
+
+// Wire is one difference in what a request does or answers.
+type Wire struct {
+	// Key is the API key it is about.
+	Key int16
+	// Case is the test of test/differential that shows it.
+	Case string
+	// What happens, and what each broker says to it; Because is why Leat does.
+	What, Kafka, Leat, Because string
+	// OnlyKafka and OnlyLeat are patterns (regexp, from the start) of the lines that
+	// one of the two has and the other has not; "" for none.
+	OnlyKafka, OnlyLeat string
+}
+
+// Of returns the differences that a case shows.
+func Of(test string) []Wire {
+	var out []Wire
+	for _, d := range OnTheWire {
+		if d.Case == test {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// OnTheWire are all of them, by key.
+var OnTheWire = []Wire{
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "bytes after the one batch of a partition", Kafka: "ignored", Leat: "INVALID_RECORD",
+		Because:   "a client that sends them is wrong about its own records",
+		OnlyKafka: `bytes behind v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset|LogStartOffset) = (ok|\d)`,
+		OnlyLeat:  `bytes behind v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset|LogStartOffset) = (INVALID_RECORD|-1)`,
+	},
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "null records", Kafka: "no answer, ever", Leat: "INVALID_RECORD",
+		Because:   "nobody should wait for ever",
+		OnlyKafka: `null: no answer`, OnlyLeat: `null\.Topics`,
+	},
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "a batch that says LogAppendTime", Kafka: "stored", Leat: "INVALID_TIMESTAMP",
+		Because:   "it gives every record the header's time; Kafka's own words for the error say that producers must not",
+		OnlyKafka: `says LogAppendTime v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset) = (ok|\d)`,
+		OnlyLeat:  `says LogAppendTime v\d+\.Topics/t\.Partitions/0\.(ErrorCode|BaseOffset) = (INVALID_TIMESTAMP|-1)`,
+	},
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "compression code 5 to 7", Kafka: "UNKNOWN_SERVER_ERROR", Leat: "INVALID_RECORD",
+		Because:   "it is the client's mistake",
+		OnlyKafka: `unknown codec v\d+\.Topics/t\.Partitions/0\.ErrorCode = UNKNOWN_SERVER_ERROR`,
+		OnlyLeat:  `unknown codec v\d+\.Topics/t\.Partitions/0\.ErrorCode = INVALID_RECORD`,
+	},
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "a transactional batch", Kafka: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED without, NOT_ENOUGH_REPLICAS with an id that is not known", Leat: "INVALID_TXN_STATE",
+		Because:   "there are no transactions yet",
+		OnlyKafka: `transactional (v\d+|with an id)\.Topics/t\.Partitions/0\.ErrorCode = (TRANSACTIONAL_ID_AUTHORIZATION_FAILED|NOT_ENOUGH_REPLICAS)`,
+		OnlyLeat:  `transactional (v\d+|with an id)\.Topics/t\.Partitions/0\.ErrorCode = INVALID_TXN_STATE`,
+	},
+	{
+		Key: 0, Case: "TestProduceRefusals", What: "what the rows above have stored", Kafka: "8 records", Leat: "none",
+		Because:   "it follows from them",
+		OnlyKafka: `nothing else got in\.Topics/t\.Partitions/0\.Offset = 8`, OnlyLeat: `nothing else got in\.Topics/t\.Partitions/0\.Offset = 0`,
+	},
+	{
+		Key: 0, Case: "TestIdempotentProducer", What: "a repeat of an idempotent batch, CreateTime", Kafka: "log_append_time is the batch's largest timestamp", Leat: "-1",
+		Because:   "as in the first answer: there is no time of appending",
+		OnlyKafka: `(again|oldest that is remembered)\.Topics/t\.Partitions/0\.LogAppendTime = base`,
+		OnlyLeat:  `(again|oldest that is remembered)\.Topics/t\.Partitions/0\.LogAppendTime = -1`,
+	},
+	{
+		Key: 0, Case: "TestIdempotentProducer", What: "a producer id with epoch -1", Kafka: "INVALID_PRODUCER_EPOCH when the producer is known", Leat: "INVALID_RECORD",
+		Because:   "refused before it is compared with anything",
+		OnlyKafka: `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_PRODUCER_EPOCH`,
+		OnlyLeat:  `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_RECORD`,
+	},
+	{
+		Key: 0, Case: "TestVersionsThatAreOnlySaid", What: "v0 to v2, which both advertise", Kafka: "closes the connection", Leat: "UNSUPPORTED_VERSION for each partition, in the shape of the version; acks=0 closes",
+		Because:   "a client learns why; nobody sends them (KAFKA-18659)",
+		OnlyKafka: `produce v\d: the connection was closed`, OnlyLeat: `produce v\d\.Topics.*`,
+	},
+	{
+		Key: 1, Case: "TestFetch", What: "a limit that falls inside a batch, not the first one", Kafka: "sends the batch's beginning", Leat: "whole batches only",
+		Because:   "no client can use the rest",
+		OnlyKafka: `.*\.RecordBatches = cut short`,
+	},
+	{
+		Key: 1, Case: "TestFetch", What: "aborted_transactions with UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID", Kafka: "empty", Leat: "null unless read_committed",
+		Because:   "null means that it was not asked for",
+		OnlyKafka: `unknown (topic|partition) v\d+\..*\.AbortedTransactions = length 0`, OnlyLeat: `unknown (topic|partition) v\d+\..*\.AbortedTransactions = null`,
+	},
+	{
+		Key: 1, Case: "TestFetchLimitsOverPartitions", What: "the same over several partitions", Kafka: "sends a batch's beginning", Leat: "whole batches only",
+		Because:   "no client can use the rest",
+		OnlyKafka: `.*\.RecordBatches = cut short`,
+	},
+	{
+		Key: 1, Case: "TestFetchSessions", What: "aborted_transactions of unknown topics in a session", Kafka: "empty", Leat: "null unless read_committed",
+		Because:   "null means that it was not asked for",
+		OnlyKafka: `unknown topic.*\.AbortedTransactions = length 0`, OnlyLeat: `unknown topic.*\.AbortedTransactions = null`,
+	},
+	{
+		Key: 1, Case: "TestReplicas", What: "a fetch of a replica", Kafka: "NOT_LEADER_OR_FOLLOWER for one that it does not know", Leat: "closes the connection",
+		Because:   "there are no followers",
+		OnlyKafka: `fetch of a replica\.`, OnlyLeat: `fetch of a replica: the connection was closed`,
+	},
+	{
+		Key: 2, Case: "TestReplicas", What: "ListOffsets of a replica", Kafka: "served", Leat: "closes the connection",
+		Because:   "there are no followers",
+		OnlyKafka: `list offsets of a replica\.`, OnlyLeat: `list offsets of a replica: the connection was closed`,
+	},
+	{
+		Key: 2, Case: "TestListOffsets", What: "-3 (largest timestamp) after DeleteRecords", Kafka: "a record below the log start, if it is the newest", Leat: "the newest that can be read",
+		Because:   "nobody can read the other",
+		OnlyKafka: `gone -3 .*\.(Timestamp = base|Offset = 2|LeaderEpoch = present)`, OnlyLeat: `gone -3 .*\.(Timestamp|Offset|LeaderEpoch) = `,
+	},
+	{
+		Key: 2, Case: "TestDeleteRecords", What: "the same after each step of DeleteRecords", Kafka: "a record below the log start, if it is the newest", Leat: "the newest that can be read",
+		Because:   "nobody can read the other",
+		OnlyKafka: `newest after .*\.(Timestamp = base|Offset = 2|LeaderEpoch = present)`, OnlyLeat: `newest after .*\.(Timestamp|Offset|LeaderEpoch) = `,
+	},
+	{
+		Key: 3, Case: "TestAutoCreate", What: "a topic that is made by Metadata", Kafka: "UNKNOWN_TOPIC_OR_PARTITION first, there a moment later", Leat: "there, with its id, in the same answer",
+		Because:   "one node has nobody to wait for",
+		OnlyKafka: `made by metadata v\d+\.`, OnlyLeat: `made by metadata v\d+\.`,
+	},
+	{
+		Key: 18, Case: "TestApiVersions", What: "features of KRaft (`metadata.version`, `kraft.version`, `eligible.leader.replicas.version`) and of Streams groups (`streams.version`)", Kafka: "there", Leat: "not there",
+		Because:   "there is no quorum, and no Streams groups",
+		OnlyKafka: `versions v\d\.(Supported|Finalized)Features(/(eligible\.leader\.replicas|kraft|metadata|streams)\.version\.| = length \d)`,
+		OnlyLeat:  `versions v\d\.(Supported|Finalized)Features = `,
+	},
+	{
+		Key: 19, Case: "TestCollidingTopics", What: "`a.b` and `a_b` in one CreateTopics", Kafka: "both are made", Leat: "the second is refused",
+		Because:   "they collide, as they do in two requests",
+		OnlyKafka: `colliding\.Topics/a_b\.`, OnlyLeat: `colliding\.Topics/a_b\.`,
+	},
+	{
+		Key: 22, Case: "TestInitProducerID", What: "a transactional id", Kafka: "a producer id, once the coordinator is there", Leat: "TRANSACTIONAL_ID_NOT_FOUND",
+		Because:   "there are no transactions yet",
+		OnlyKafka: `transactional\.(ErrorCode|ProducerID|ProducerEpoch) = `, OnlyLeat: `transactional\.(ErrorCode = TRANSACTIONAL_ID_NOT_FOUND|Producer(ID|Epoch) = -1)`,
+	},
+	{
+		Key: 44, Case: "TestUnknownBrokerConfig", What: "an unknown config set for the broker", Kafka: "accepted", Leat: "INVALID_CONFIG",
+		Because:   "a typing error should not look like success",
+		OnlyKafka: `unknown broker config.*ErrorCode = ok`, OnlyLeat: `unknown broker config.*ErrorCode = INVALID_CONFIG`,
+	},
+	{
+		Key: 55, Case: "TestDescribeQuorum", What: "the end of the metadata's log", Kafka: "that of `__cluster_metadata`", Leat: "that of the catalogue's log",
+		Because:   "it is another log with other records",
+		OnlyKafka: `the quorum v\d\..*\.(HighWatermark|LogEndOffset) = \d+`, OnlyLeat: `the quorum v\d\..*\.(HighWatermark|LogEndOffset) = \d+`,
+	},
+	{
+		Key: 55, Case: "TestDescribeQuorum", What: "the voters' listeners", Kafka: "the controller's", Leat: "the one that the client came by",
+		Because:   "there is none for controllers: the node talks to itself",
+		OnlyKafka: `the quorum v2\.Nodes\.Listeners/`, OnlyLeat: `the quorum v2\.Nodes\.Listeners/`,
+	},
+	{
+		Key: 57, Case: "TestUpdateFeatures", What: "taking a feature down", Kafka: "possible for most", Leat: "INVALID_UPDATE_VERSION",
+		Because:   "features are fixed: what they switch on is there, and there is no older behaviour to go back to",
+		OnlyKafka: `"(transaction|group|share)\.version" to \d by [23] v\d\.(ErrorCode = ok|Results)`,
+		OnlyLeat:  `"(transaction|group|share)\.version" to \d by [23] v\d\.(ErrorCode = INVALID_UPDATE_VERSION|Results)`,
+	},
+	{
+		Key: 57, Case: "TestUpdateFeatures", What: "features of KRaft and of Streams groups", Kafka: "known", Leat: "INVALID_UPDATE_VERSION",
+		Because:   "no quorum, no ELR and no Streams groups are here",
+		OnlyKafka: `"(kraft|streams|eligible\.leader\.replicas|metadata)\.version" to \d+ by \d v\d\.(ErrorCode = ok|Results)`,
+		OnlyLeat:  `"(kraft|streams|eligible\.leader\.replicas|metadata)\.version" to \d+ by \d v\d\.(ErrorCode = INVALID_UPDATE_VERSION|Results)`,
+	},
+	{
+		Key: 74, Case: "TestListConfigResources", What: "the broker's loggers", Kafka: "listed, with levels that can be set", Leat: "not listed",
+		Because:   "Leat has one logger, whose level is given at start",
+		OnlyKafka: `resources of .* v1\.ConfigResources(/8:1.*| = length \d)`, OnlyLeat: `resources of .* v1\.ConfigResources = `,
+	},
+}
