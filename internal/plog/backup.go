@@ -101,7 +101,7 @@ func (s *Store) Backup(ctx context.Context, to string) (*Snapshot, error) {
 		sections[i] = st.encode(nil)
 		snap.Logs = append(snap.Logs, BackupLog{Topic: st.name, ID: st.id.Topic.String(), Partition: st.id.Partition, Start: st.start, End: st.next})
 	}
-	head := checkpointHead{salt: s.opt.Salt, cut: fz.cut, last: fz.cut, epoch: s.opt.Epoch}
+	head := checkpointHead{version: s.checkpointVersion(), salt: s.opt.Salt, cut: fz.cut, last: fz.cut, epoch: s.opt.Epoch}
 	bf, err := w.put(checkpointName, encodeCheckpoint(head, sections))
 	if err != nil {
 		return nil, err

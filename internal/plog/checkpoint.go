@@ -20,7 +20,9 @@ type plan struct {
 	state logState
 	tail  []tailBatch
 	segs  []*segment // in step with state.segs
-	pos   Pos
+	// aborted are the entries of the tail for the transaction indexes.
+	aborted []AbortedTxn
+	pos     Pos
 
 	encoded []byte
 }
@@ -31,6 +33,17 @@ type plan struct {
 func (s *Store) checkpoint(clean bool) error {
 	s.check.mu.Lock()
 	defer s.check.mu.Unlock()
+	return s.checkpointLocked(clean, clean)
+}
+
+// checkpointAlways is checkpoint also when nothing has changed.
+func (s *Store) checkpointAlways() error {
+	s.check.mu.Lock()
+	defer s.check.mu.Unlock()
+	return s.checkpointLocked(false, true)
+}
+
+func (s *Store) checkpointLocked(clean, always bool) error {
 	if err := s.wal.Err(); err != nil {
 		return err
 	}
@@ -39,7 +52,7 @@ func (s *Store) checkpoint(clean bool) error {
 	direct := s.direct.Load()
 	cut := s.durableCut()
 	plans := s.plans()
-	if len(plans) == 0 && !clean && s.wal.Live() == 0 {
+	if len(plans) == 0 && !always && s.wal.Live() == 0 {
 		return nil
 	}
 	err := s.carryOut(plans, cut, clean)
@@ -88,7 +101,7 @@ func (s *Store) plans() []*plan {
 
 // plan is called with mu held.
 func (l *Log) plan() *plan {
-	p := &plan{log: l, pos: l.lastPos, state: l.snapshot(), tail: l.tail[:len(l.tail):len(l.tail)]}
+	p := &plan{log: l, pos: l.lastPos, state: l.snapshot(), tail: l.tail[:len(l.tail):len(l.tail)], aborted: l.aborted}
 	p.segs = append(p.segs, l.segs...)
 	return p
 }
@@ -148,6 +161,7 @@ func (s *Store) settle(plans []*plan) {
 			}
 		}
 		l.tail = append([]tailBatch(nil), l.tail[len(p.tail):]...)
+		l.aborted = append([]AbortedTxn(nil), l.aborted[len(p.aborted):]...)
 		l.saved = p.encoded
 		l.mu.Unlock()
 	}
@@ -178,6 +192,9 @@ func (s *Store) writeTail(p *plan, sync *syncSet) error {
 		st := &p.state.segs[i]
 		if n > 0 {
 			if err := s.writeSegment(p.log, seg, st, tail[:n], sync); err != nil {
+				return err
+			}
+			if err := s.writeAborted(p.log, seg, st, p.aborted, sync); err != nil {
 				return err
 			}
 			tail = tail[n:]
@@ -262,5 +279,6 @@ func (s *Store) writeCheckpointFile(head checkpointHead, planned map[*Log][]byte
 			sections = append(sections, b)
 		}
 	}
+	head.version = s.checkpointVersion()
 	return vfs.ReplaceFile(s.opt.FS, path.Join(s.opt.Dir, checkpointName), encodeCheckpoint(head, sections))
 }

@@ -183,7 +183,7 @@ func (l *Log) inTail(seg *segment) bool { return len(l.tail) > 0 && l.tail[0].se
 
 func (s *Store) forget(l *Log, seg *segment) {
 	s.fresh.drop(seg)
-	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+	for _, suffix := range suffixes {
 		s.files.forget(seg.file(l.dir(), suffix))
 	}
 }
@@ -191,7 +191,7 @@ func (s *Store) forget(l *Log, seg *segment) {
 func (s *Store) unlink(l *Log, seg *segment) error {
 	s.forget(l, seg)
 	var errs []error
-	for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+	for _, suffix := range suffixes {
 		if err := s.opt.FS.Remove(seg.file(l.dir(), suffix)); err != nil && !isNotExist(err) {
 			errs = append(errs, err)
 		}

@@ -121,7 +121,7 @@ func newSegmentCopy(s *Store, l *Log, segs []*segment) *segmentCopy {
 
 func (c *segmentCopy) add(b kafka.Batch) error {
 	if c.file == nil {
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+		for _, suffix := range suffixes {
 			c.store.files.forget(c.seg.file(c.log.dir(), suffix)) // of a try that failed
 		}
 		f, err := c.store.files.open(c.seg.file(c.log.dir(), logSuffix), c.store.opt.FS.Create)

@@ -51,10 +51,10 @@ type Log struct {
 	epochs  []EpochStart
 	pids    producers
 	aborted []AbortedTxn // that are not in their segments' indexes yet
-	cleaned int64 // compaction has been up to here
-	gone    bool  // deleted, maybe not durably yet
-	fence   error // why nothing may be read or written; nil when all is well
-	dirty   bool  // in store.dirty
+	cleaned int64        // compaction has been up to here
+	gone    bool         // deleted, maybe not durably yet
+	fence   error        // why nothing may be read or written; nil when all is well
+	dirty   bool         // in store.dirty
 	saved   []byte
 }
 

@@ -126,6 +126,7 @@ func (s *Store) loadCheckpoint() (head checkpointHead, found bool, err error) {
 	if head.salt != s.opt.Salt {
 		return head, false, fmt.Errorf("%s belongs to another data directory", path.Join(s.opt.Dir, checkpointName))
 	}
+	s.transactions.Store(head.version >= checkpointTxn)
 	for _, st := range states {
 		l := s.newLog(st.id, st.name, DefaultConfig())
 		l.restore(st)

@@ -20,15 +20,29 @@ import (
 // read. It may have to read the batches once to check them, never to copy them. The
 // caller releases what it gets.
 func (l *Log) Fetch(offset int64, maxBytes int, minOne bool) (Records, error) {
+	return l.fetch(offset, maxBytes, minOne, false)
+}
+
+// FetchStable is Fetch for readers of committed data (KIP-98): nothing at or above the
+// last stable offset. Nothing also when offset lies between that and the high watermark.
+func (l *Log) FetchStable(offset int64, maxBytes int, minOne bool) (Records, error) {
+	return l.fetch(offset, maxBytes, minOne, true)
+}
+
+func (l *Log) fetch(offset int64, maxBytes int, minOne, committed bool) (Records, error) {
 	for {
 		hw := l.hw.Load()
 		if offset < l.start.Load() || offset > hw {
 			return Records{}, kerr.OffsetOutOfRange
 		}
-		if offset == hw {
+		limit := hw
+		if committed {
+			limit = min(l.LastStable(), hw)
+		}
+		if offset >= limit {
 			return Records{}, nil
 		}
-		r, err := l.find(offset, hw, maxBytes, minOne)
+		r, err := l.find(offset, limit, maxBytes, minOne)
 		if errors.Is(err, errMoved) {
 			continue
 		}
@@ -89,7 +103,7 @@ func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, err
 		seg := l.segs[i]
 		v := l.view(seg)
 		l.mu.RUnlock()
-		r, found, err := l.findInSegment(seg, &v, max(offset, v.base), maxBytes, minOne)
+		r, found, err := l.findInSegment(seg, &v, max(offset, v.base), limit, maxBytes, minOne)
 		if err != nil || found || v.next >= limit {
 			return r, err
 		}
@@ -107,6 +121,7 @@ func (l *Log) findInTail(offset, limit int64, maxBytes int, minOne bool) Records
 			break
 		}
 		r.size += int(t.size)
+		r.next = t.last + 1
 		if n := len(r.parts); n > 0 && r.parts[n-1].seg == t.seg {
 			r.parts[n-1].n += t.size // they follow each other
 			continue
@@ -116,9 +131,9 @@ func (l *Log) findInTail(offset, limit int64, maxBytes int, minOne bool) Records
 	return r
 }
 
-// findInSegment finds batches in the file of a segment, v being a view of it. found says
-// whether it holds a batch at or behind offset at all.
-func (l *Log) findInSegment(seg, v *segment, offset int64, maxBytes int, minOne bool) (r Records, found bool, err error) {
+// findInSegment finds batches below limit in the file of a segment, v being a view of it.
+// found says whether it holds a batch at or behind offset at all.
+func (l *Log) findInSegment(seg, v *segment, offset, limit int64, maxBytes int, minOne bool) (r Records, found bool, err error) {
 	if v.size == 0 {
 		return Records{}, false, nil
 	}
@@ -147,6 +162,10 @@ func (l *Log) findInSegment(seg, v *segment, offset int64, maxBytes int, minOne 
 	if err == nil {
 		to, err = l.stop(f, v, c, from, end, maxBytes, minOne)
 	}
+	if err == nil && v.base+int64(to.rel) > limit {
+		// All of it is durable, but not all is to be seen: a transaction is open.
+		to, err = walk(f, v, from, to, func(_, next place) bool { return v.base+int64(next.rel) > limit })
+	}
 	if err != nil {
 		// It was good before. Whoever comes next is told what has become of it.
 		if _, verr := l.verify(v, c, near, end.pos); verr != nil {
@@ -158,7 +177,7 @@ func (l *Log) findInSegment(seg, v *segment, offset int64, maxBytes int, minOne 
 		return Records{}, true, nil
 	}
 	n := to.pos - from.pos
-	return Records{log: l, size: int(n), parts: []stretch{{seg: seg, at: from.pos, n: n, file: f, whole: true}}}, true, nil
+	return Records{log: l, size: int(n), next: v.base + int64(to.rel), parts: []stretch{{seg: seg, at: from.pos, n: n, file: f, whole: true}}}, true, nil
 }
 
 // good returns the nearest known place at or before the offset and the end of the
@@ -283,10 +302,11 @@ func readError(l *Log, err error) error {
 	return fmt.Errorf("%w: reading %s: %w", kerr.KafkaStorageError, l.id, err)
 }
 
-// Available returns how many bytes Read would have from offset on, counted no
-// further than most, without reading them.
-func (l *Log) Available(offset int64, most int) int {
-	hw := l.hw.Load()
+// Available returns how many bytes Read would have from offset on below limit (the high
+// watermark or the last stable offset), counted no further than most, without reading
+// them.
+func (l *Log) Available(offset, limit int64, most int) int {
+	hw := min(limit, l.hw.Load())
 	if offset >= hw {
 		return 0
 	}

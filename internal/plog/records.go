@@ -19,6 +19,7 @@ import (
 type Records struct {
 	log   *Log
 	size  int
+	next  int64
 	parts []stretch
 }
 
@@ -62,6 +63,9 @@ func (p *Piece) Done() {
 
 // Size is the number of bytes.
 func (r *Records) Size() int { return r.size }
+
+// Next is the offset that follows the last batch.
+func (r *Records) Next() int64 { return r.next }
 
 // Release gives back what the records hold. They must not be used after it.
 func (r *Records) Release() {

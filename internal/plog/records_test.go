@@ -230,7 +230,7 @@ func TestFetchWhileACheckpointEnds(t *testing.T) {
 	}
 	for offset := range int64(4) {
 		for most := range 7 {
-			r, found, err := l.findInSegment(l.segs[0], &v, offset, most*size, true)
+			r, found, err := l.findInSegment(l.segs[0], &v, offset, v.next, most*size, true)
 			if want := min(max(most, 1), int(4-offset)) * size; err != nil || !found || r.Size() != want {
 				t.Errorf("offset %d, %d batches: %d bytes, want %d, %v", offset, most, r.Size(), want, err)
 			}

@@ -143,7 +143,7 @@ func (r *repair) setAside(aside string) error {
 		return err
 	}
 	for _, seg := range r.replaced {
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+		for _, suffix := range suffixes {
 			from := seg.file(r.log.dir(), suffix)
 			info, err := w.fs.Stat(from)
 			if isNotExist(err) {

@@ -22,6 +22,7 @@ type segment struct {
 
 	// What the checkpointer alone keeps: it owns the index files.
 	index, times uint32 // bytes in the index files
+	aborts       uint32 // bytes in the transaction index
 	sinceIndex   uint32
 	indexedTS    int64
 	// the largest timestamp so far written, and the last offset of its batch
@@ -69,6 +70,7 @@ func (s *segment) add(base, last, maxTS int64, size uint32) {
 // takeIndex copies what the checkpointer keeps from the segment that it wrote.
 func (s *segment) takeIndex(from *segment) {
 	s.index, s.times, s.sinceIndex = from.index, from.times, from.sinceIndex
+	s.aborts = from.aborts
 	s.indexedTS = from.indexedTS
 	s.writtenTS, s.writtenTSBase = from.writtenTS, from.writtenTSBase
 	s.sealed = from.sealed
@@ -78,12 +80,16 @@ const (
 	logSuffix   = ".log"
 	indexSuffix = ".index"
 	timeSuffix  = ".timeindex"
+	txnSuffix   = ".txnindex"
 )
+
+// suffixes are those of all files that a segment may have.
+var suffixes = []string{logSuffix, indexSuffix, timeSuffix, txnSuffix}
 
 // sizes are the segment's files, by their suffixes, and their sizes.
 func (s *segment) sizes() iter.Seq2[string, uint32] {
 	return func(yield func(string, uint32) bool) {
-		_ = yield(logSuffix, s.end) && yield(indexSuffix, s.index) && yield(timeSuffix, s.times)
+		_ = yield(logSuffix, s.end) && yield(indexSuffix, s.index) && yield(timeSuffix, s.times) && yield(txnSuffix, s.aborts)
 	}
 }
 

@@ -13,14 +13,26 @@ import (
 const checkpointName = "checkpoint"
 
 const (
-	checkpointMagic   = 0x4c435031 // "LCP1"
-	checkpointVersion = 1
+	checkpointMagic = 0x4c435031 // "LCP1"
+	// checkpointPlain is the version before there were transactions, and of
+	// directories that have none; checkpointTxn may have logs with txnState.
+	checkpointPlain = 1
+	checkpointTxn   = 2
 )
+
+// checkpointVersion is the version that the store writes.
+func (s *Store) checkpointVersion() uint16 {
+	if s.transactions.Load() {
+		return checkpointTxn
+	}
+	return checkpointPlain
+}
 
 // checkpointHead is the start of the checkpoint file.
 type checkpointHead struct {
-	clean bool // nothing was written after it, until the next start
-	salt  uint64
+	version uint16
+	clean   bool // nothing was written after it, until the next start
+	salt    uint64
 	// cut: groups at or below it are in the segments. last: the highest
 	// sequence number given out.
 	cut, last Pos
@@ -41,10 +53,12 @@ type logState struct {
 }
 
 type pidState struct {
-	id     int64
-	epoch  int16
-	seen   int64
-	recent []sentBatch
+	id          int64
+	epoch       int16
+	seen        int64
+	recent      []sentBatch
+	open        int64
+	coordinator int32
 }
 
 // snapshot copies the log's state. Called with mu held.
@@ -60,7 +74,7 @@ func (l *Log) snapshot() logState {
 		st.segs = append(st.segs, *s)
 	}
 	for id, p := range l.pids {
-		st.pids = append(st.pids, pidState{id, p.epoch, p.seen, slices.Clone(p.recent)})
+		st.pids = append(st.pids, pidState{id, p.epoch, p.seen, slices.Clone(p.recent), p.open, p.coordinator})
 	}
 	slices.SortFunc(st.pids, func(a, b pidState) int { return int(a.id - b.id) })
 	return st
@@ -82,8 +96,9 @@ func (l *Log) restore(st *logState) {
 		if l.pids == nil {
 			l.pids = producers{}
 		}
-		l.pids[p.id] = &producer{epoch: p.epoch, seen: p.seen, recent: p.recent}
+		l.pids[p.id] = &producer{epoch: p.epoch, seen: p.seen, recent: p.recent, open: p.open, coordinator: p.coordinator}
 	}
+	l.restoreTxns()
 }
 
 // Encoding: big endian, fixed widths, lists with a count before them. It is
@@ -121,7 +136,7 @@ func (st *logState) encode(b []byte) []byte {
 			b = appendInts(b, r.base, r.last, r.ts)
 		}
 	}
-	return b
+	return st.encodeTxns(b)
 }
 
 func flags(fs ...bool) (b byte) {
@@ -213,11 +228,14 @@ func decodeState(r *reader) (*logState, error) {
 		st.segs = append(st.segs, s)
 	}
 	for range r.count(int(r.u32()), 20) {
-		p := pidState{id: r.i64(), seen: r.i64(), epoch: int16(r.u16())}
+		p := pidState{id: r.i64(), seen: r.i64(), epoch: int16(r.u16()), open: -1, coordinator: -1}
 		for range r.count(int(r.u16()), 32) {
 			p.recent = append(p.recent, sentBatch{firstSeq: int32(r.u32()), lastSeq: int32(r.u32()), base: r.i64(), last: r.i64(), ts: r.i64()})
 		}
 		st.pids = append(st.pids, p)
+	}
+	if r.err == nil && len(r.b) > 0 {
+		st.decodeTxns(r)
 	}
 	return st, r.err
 }
@@ -230,7 +248,7 @@ func encodeCheckpoint(h checkpointHead, sections [][]byte) []byte {
 	}
 	b := make([]byte, 0, size)
 	b = be.AppendUint32(b, checkpointMagic)
-	b = be.AppendUint16(b, checkpointVersion)
+	b = be.AppendUint16(b, max(h.version, checkpointPlain))
 	b = append(b, flags(h.clean), 0)
 	b = appendInts(b, int64(h.salt), int64(h.cut), int64(h.last))
 	b = be.AppendUint32(b, uint32(h.epoch))
@@ -257,8 +275,8 @@ func decodeCheckpoint(b []byte) (h checkpointHead, logs []*logState, err error) 
 	if m := r.u32(); m != checkpointMagic {
 		return h, nil, fmt.Errorf("%w: no checkpoint (magic %08x)", errCheckpoint, m)
 	}
-	if v := r.u16(); v != checkpointVersion {
-		return h, nil, fmt.Errorf("checkpoint has format version %d, this program knows %d", v, checkpointVersion)
+	if h.version = r.u16(); h.version < checkpointPlain || h.version > checkpointTxn {
+		return h, nil, fmt.Errorf("checkpoint has format version %d, this program knows %d and %d", h.version, checkpointPlain, checkpointTxn)
 	}
 	h.clean = r.u8()&1 != 0
 	r.u8()

@@ -100,9 +100,11 @@ func (l *Log) checkSegment(ctx context.Context, seg *segment, each func(at int64
 
 // indexBytes reads an index file as far as the segment knows of it.
 func (l *Log) indexBytes(seg *segment, suffix string) ([]byte, error) {
-	n := seg.index
-	if suffix == timeSuffix {
-		n = seg.times
+	var n uint32
+	for s, size := range seg.sizes() {
+		if s == suffix {
+			n = size
+		}
 	}
 	if n == 0 {
 		return nil, nil

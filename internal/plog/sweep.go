@@ -63,7 +63,7 @@ func (s *Store) sweepLog(l *Log) error {
 	}
 	known := map[string]bool{}
 	for _, seg := range l.segs {
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
+		for _, suffix := range suffixes {
 			known[path.Base(seg.file("", suffix))] = true
 		}
 	}

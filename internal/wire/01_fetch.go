@@ -111,7 +111,7 @@ func (f *fetching) enough() bool {
 		if fp.offset == part.Log.HighWatermark() {
 			continue
 		}
-		if want -= part.Log.Available(fp.offset, want); want <= 0 {
+		if want -= part.Log.Available(fp.offset, part.Log.HighWatermark(), want); want <= 0 {
 			return true
 		}
 	}
