@@ -11,8 +11,9 @@ import (
 // ListConfigResources: v0-1
 //
 // Behaviour:
-//   - The resources that have configs: topics and the broker. Client metrics have
-//     none (there is no telemetry), and the broker has no loggers to configure.
+//   - The resources that have configs: topics, the broker, and the groups that
+//     some were set for. Client metrics have none (there is no telemetry), and the
+//     broker has no loggers to configure.
 //   - A type that does not exist is UNSUPPORTED_VERSION.
 //
 // Versions:
@@ -41,13 +42,19 @@ func (a *api) listConfigResources(_ *Request, req *kmsg.ListConfigResourcesReque
 		out.Type, out.Name = int8(kind), name
 		resp.ConfigResources = append(resp.ConfigResources, out)
 	}
+	s := a.broker.Catalog.Snapshot()
 	if wanted(kmsg.ConfigResourceTypeTopic) {
-		for _, t := range a.broker.Catalog.Snapshot().Topics() {
+		for _, t := range s.Topics() {
 			add(kmsg.ConfigResourceTypeTopic, t.Name)
 		}
 	}
 	if wanted(kmsg.ConfigResourceTypeBroker) {
 		add(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(a.node.id)))
+	}
+	if wanted(kmsg.ConfigResourceTypeGroupConfig) {
+		for _, g := range s.GroupsWithConfigs() {
+			add(kmsg.ConfigResourceTypeGroupConfig, g)
+		}
 	}
 	return answer(resp)
 }

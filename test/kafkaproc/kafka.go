@@ -52,7 +52,7 @@ func Run(more ...string) (_ *Kafka, err error) {
 	if err != nil {
 		return nil, errors.New("there is no java")
 	}
-	libs, err := jars()
+	libs, err := Jars()
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +121,8 @@ func (k *Kafka) Remove() {
 	_ = os.RemoveAll(k.dir)
 }
 
-// jars finds the folder with Kafka's jars, and gets them if Maven is there.
-func jars() (string, error) {
+// Jars finds the folder with Kafka's jars, and gets them if Maven is there.
+func Jars() (string, error) {
 	dirs := []string{os.Getenv("KAFKA_LIBS")}
 	cache, err := os.UserCacheDir()
 	if err != nil {

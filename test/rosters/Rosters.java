@@ -9,7 +9,7 @@ import org.apache.kafka.common.protocol.Errors;
  *   config  kind  name  type  default, or null
  *   synonym kind  name  broker config that gives the value where there is none
  *   dynamic name
- *   error   code  name  whether it is retriable
+ *   error   code  name
  *   api     key   name  lowest  highest version of the broker listener
  *   feature name  lowest  highest level of it
  */
@@ -25,7 +25,7 @@ public class Rosters {
         for (String name : new TreeSet<>(org.apache.kafka.server.config.DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS))
             print("dynamic", name);
         for (Errors e : Errors.values())
-            print("error", e.code(), e.name(), e.exception() instanceof org.apache.kafka.common.errors.RetriableException);
+            print("error", e.code(), e.name());
         for (ApiKeys k : ApiKeys.apisForListener(ApiMessageType.ListenerType.BROKER))
             k.toApiVersion(false).ifPresent(v -> print("api", k.id, k.name, v.minVersion(), v.maxVersion()));
         for (var f : org.apache.kafka.server.common.Feature.PRODUCTION_FEATURES)
