@@ -121,7 +121,7 @@ func (g *Groups) Fetch(req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetch
 		rg, sg := &req.Groups[i], &res.Groups[i]
 		sg.Default()
 		sg.Group = rg.Group
-		e := group.FetchOffsets{Group: rg.Group, All: rg.Topics == nil}
+		e := group.FetchOffsets{Group: rg.Group, MemberID: rg.MemberID, MemberEpoch: rg.MemberEpoch, All: rg.Topics == nil}
 		var unknown []kmsg.OffsetFetchResponseGroupTopic
 		for _, rt := range rg.Topics {
 			name := rt.Topic
@@ -179,7 +179,7 @@ func unknownFetch(id [16]byte, partitions []int32, code int16) kmsg.OffsetFetchR
 
 // fetchOne is Fetch before v8.
 func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, res *kmsg.OffsetFetchResponse, done func(*kmsg.OffsetFetchResponse)) {
-	e := group.FetchOffsets{Group: req.Group, All: req.Topics == nil && req.Version >= 2}
+	e := group.FetchOffsets{Group: req.Group, MemberEpoch: -1, All: req.Topics == nil && req.Version >= 2}
 	for _, t := range req.Topics {
 		e.Topics = append(e.Topics, group.TopicPartitions{Topic: t.Topic, Partitions: t.Partitions})
 	}

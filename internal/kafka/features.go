@@ -12,4 +12,6 @@ type Feature struct {
 }
 
 // Features are those of Apache Kafka that Leat has, in order of name.
-var Features = []Feature{}
+var Features = []Feature{
+	{Name: "group.version", Min: 0, Max: 1, Level: 1}, // consumer groups (KIP-848)
+}

@@ -57,6 +57,8 @@ var Versions = []APIVersion{
 	{Key: 57, Name: "UpdateFeatures", Min: 0, Max: 2, Served: 0},
 	{Key: 60, Name: "DescribeCluster", Min: 0, Max: 2, Served: 0},
 	{Key: 64, Name: "UnregisterBroker", Min: 0, Max: 0, Served: 0},
+	{Key: 68, Name: "ConsumerGroupHeartbeat", Min: 0, Max: 1, Served: 0},
+	{Key: 69, Name: "ConsumerGroupDescribe", Min: 0, Max: 1, Served: 0},
 	{Key: 74, Name: "ListConfigResources", Min: 0, Max: 1, Served: 0},
 	{Key: 75, Name: "DescribeTopicPartitions", Min: 0, Max: 0, Served: 0},
 }

@@ -15,7 +15,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //   - v2: no topics means all of the group's; an error of the whole request
 //   - v5: leader epochs (KIP-320)
 //   - v8: several groups (KIP-709)
-//   - v9: member id and epoch, which classic groups do not look at (KIP-848)
+//   - v9: member id and epoch, which must be those that a consumer group
+//     has told, or null and -1; classic groups do not look at them (KIP-848)
 //   - v10: topic ids instead of names, UNKNOWN_TOPIC_ID
 func (a *api) offsetFetch(_ *Request, req *kmsg.OffsetFetchRequest) Reply {
 	p, reply := later()

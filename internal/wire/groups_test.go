@@ -15,7 +15,7 @@ import (
 )
 
 // groupKeys are the keys of groups and their offsets.
-var groupKeys = []int16{8, 9, 10, 11, 12, 13, 14, 15, 16, 42, 47}
+var groupKeys = []int16{8, 9, 10, 11, 12, 13, 14, 15, 16, 42, 47, 68, 69}
 
 // groupBench is a server of the group keys, with topics t (3 partitions) and u.
 type groupBench struct {
@@ -40,6 +40,7 @@ func (b *groupBench) boot(t *testing.T) {
 	t.Helper()
 	br, err := broker.Open(broker.Config{FS: b.disk, Dir: "/data", Static: map[string]string{
 		"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "3", "group.max.size": "100",
+		"group.consumer.heartbeat.interval.ms": "20", "group.consumer.assignment.interval.ms": "0",
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,8 @@ var handlers = map[int16]handler{
 	57: on((*api).updateFeatures),
 	60: on((*api).describeCluster),
 	64: on((*api).unregisterBroker),
+	68: on((*api).consumerGroupHeartbeat),
+	69: on((*api).consumerGroupDescribe),
 	74: on((*api).listConfigResources),
 	75: on((*api).describeTopicPartitions),
 }

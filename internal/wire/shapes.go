@@ -47,6 +47,8 @@ var shapes = map[int16]shape{
 	57: parseShape(0, `4 [{s 2 1@0-0 1@1+}] 1@1+`),                                                                                                        // UpdateFeatures
 	60: parseShape(0, `1 1@1+ 1@2+`),                                                                                                                      // DescribeCluster
 	64: parseShape(0, `4`),                                                                                                                                // UnregisterBroker
+	68: parseShape(0, `s s 4 s s 4 [s] s@1+ s [{u [4]}]`),                                                                                                 // ConsumerGroupHeartbeat
+	69: parseShape(0, `[s] 1`),                                                                                                                            // ConsumerGroupDescribe
 	74: parseShape(0, `[1]@1+`),                                                                                                                           // ListConfigResources
 	75: parseShape(0, `[{s}] 4 ?{s 4}`),                                                                                                                   // DescribeTopicPartitions
 }

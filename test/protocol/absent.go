@@ -7,7 +7,6 @@ var absent = []struct {
 	keys []int16
 }{
 	{"Transactions", []int16{24, 25, 26, 28, 61, 65, 66}},
-	{"Consumer groups of KIP-848", []int16{68, 69}},
 	{"Share groups (KIP-932)", []int16{76, 77, 78, 79, 90, 91, 92}},
 	{"Streams groups (KIP-1071)", []int16{88, 89, 93}},
 	{"SASL, users and access rules", []int16{17, 29, 30, 31, 36, 50, 51}},

@@ -147,7 +147,7 @@ func TestReplayOldVersions(t *testing.T) {
 	}
 	// Kinds and versions of the future are skipped and counted.
 	before := n
-	replay([]byte{0, 3, 0, 1, 'g'}, []byte{0, 0})
+	replay([]byte{0, 99, 0, 1, 'g'}, []byte{0, 0})
 	k := kmsg.NewOffsetCommitKey()
 	k.Version, k.Group, k.Topic = 1, "old", "t"
 	replay(k.AppendTo(nil), []byte{0, 99, 1, 2, 3})
