@@ -106,6 +106,7 @@ func (a *api) producePartition(r *Request, req *kmsg.ProduceRequest, t *kmsg.Pro
 	switch {
 	case err != nil:
 	case r.Alone && req.Acks == -1:
+		r.Gathered = true
 		done, err = a.broker.GatherProduce(r.Ctx, part, rp.Records)
 	default: // acks=1 is answered before the sync, and acks=0 not at all
 		done, err = a.broker.Produce(r.Ctx, part, rp.Records)

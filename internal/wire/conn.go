@@ -120,13 +120,13 @@ func (c *conn) read() error {
 		h, rest := parseHead(f.data, c.clientID)
 		c.clientID = h.clientID
 		alone := h.key == keyProduce && c.alone(&f)
-		reply, err := c.dispatch(&h, rest, alone)
+		reply, gathered, err := c.dispatch(&h, rest, alone)
 		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p}
 		if f.passing || err != nil {
 			c.in.done(&f)
 			s.frame, s.share = 0, nil
 		}
-		if alone {
+		if gathered {
 			// Whoever waits for this answer waits for nothing else: to have the flusher
 			// flush and the writer write would only take the time to wake them.
 			c.srv.cfg.Broker.Store.Flush()
@@ -233,15 +233,20 @@ func (c *conn) arm(by time.Time) bool {
 
 // dispatch decodes a request and calls its handler. An error, as which a panic
 // counts, ends the connection.
-func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, err error) {
+func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, gathered bool, err error) {
+	r := Request{
+		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
+		Principal: Anonymous, Peer: c.peer, Ctx: c.ctx, Alone: alone,
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{value: v, stack: debug.Stack()}
 		}
+		gathered = r.Gathered
 	}()
 	handle, reply, err := c.srv.gate(h)
 	if handle == nil {
-		return reply, err
+		return reply, false, err
 	}
 	var req kmsg.Request
 	if h.key == keyProduce {
@@ -250,16 +255,13 @@ func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, err er
 		req, err = decode(h, rest)
 	}
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, false, err
 	}
 	if old := tooOld(req); old.p != nil {
-		return old, nil
+		return old, false, nil
 	}
-	r := &Request{
-		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
-		Principal: Anonymous, Peer: c.peer, Received: time.Now(), Ctx: c.ctx, Alone: alone,
-	}
-	return handle(c.srv.api, r, req), nil
+	r.Received = time.Now()
+	return handle(c.srv.api, &r, req), r.Gathered, nil
 }
 
 // write sends the answers in the order of the requests and returns why it

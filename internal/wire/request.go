@@ -30,9 +30,9 @@ type Request struct {
 	// Ctx ends when nobody waits for the answer any more, or the server stops.
 	Ctx context.Context
 	// Alone says that the client sends nothing more before it has the answer, as far
-	// as can be seen. The connection calls the log's Flush when the handler has
-	// returned: what it appends may gather until then.
-	Alone bool
+	// as can be seen: what the handler appends may gather in the log. Then it sets
+	// Gathered, and the connection calls the log's Flush when the handler has returned.
+	Alone, Gathered bool
 }
 
 // Peer is the far side of one connection. All its methods may be called from
