@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/test/clients"
+	"github.com/leatdev/leat/test/kafkago"
 	"github.com/leatdev/leat/test/kgo"
 	"github.com/leatdev/leat/test/ported"
 	"github.com/leatdev/leat/test/suite"
@@ -87,4 +88,5 @@ var suites = []struct {
 }{
 	{"franz-go", "franz-go", kgo.Expected},
 	{"ported", "kfake", ported.Expected},
+	{"kafka-go", "kafka-go", kafkago.Expected},
 }

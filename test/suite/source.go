@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -19,13 +20,31 @@ func Source(t testing.TB, module, version string) string {
 	return m.Dir
 }
 
-// Compile builds the tests of the package in dir and returns the program.
-func Compile(t testing.TB, dir string, flags ...string) string {
+// Compile builds the tests of the package in dir and returns the program. The
+// module cache is read-only, and some go.mod in it is not as today's Go wants it:
+// what Go has to add goes to copies of go.mod and go.sum.
+func Compile(t testing.TB, dir string) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "suite.test")
-	cmd := exec.Command("go", append(append([]string{"test", "-c", "-o", bin}, flags...), ".")...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	scratch := t.TempDir()
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	where := exec.Command("go", "env", "GOMOD")
+	where.Dir, where.Env = dir, env
+	mod, err := where.Output()
+	if err != nil {
+		t.Fatalf("which module %s belongs to: %v", dir, err)
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(scratch, name), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := filepath.Join(scratch, "suite.test")
+	cmd := exec.Command("go", "test", "-c", "-mod=mod", "-modfile="+filepath.Join(scratch, "go.mod"), "-o", bin, ".")
+	cmd.Dir, cmd.Env = dir, env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the suite in %s does not compile: %v\n%s", dir, err, out)
 	}

@@ -1,6 +1,6 @@
 // Package suite keeps account of test suites that others wrote and that run
-// unchanged against Leat: every test of such a suite has passed, or stands in a
-// list with the reason why it says nothing about Leat.
+// unchanged against Leat: every test of such a suite passes, or stands in a list
+// with the reason why it does not.
 package suite
 
 import (
@@ -18,12 +18,12 @@ type Suite struct {
 	Version string
 	// Passed is how many tests at the top level pass, no more and no fewer.
 	Passed int
-	// Without are not started, Skipped skip themselves, Failed fail on an Apache
-	// Kafka, too: in the list's order.
+	// Without are not started, Skipped skip themselves, Failed are started and
+	// fail, subtests and the test around them: in the list's order.
 	Without, Skipped, Failed []Absent
 }
 
-// Absent is a test that says nothing about the broker, and why.
+// Absent is a test that does not pass, and why.
 type Absent struct{ Name, Reason string }
 
 // Parse reads a list; name is what errors call it. A line is one of
@@ -140,17 +140,17 @@ func (s Suite) Table(name string) string {
 	if len(s.Failed) == 0 {
 		b.WriteString("none fails; ")
 	} else {
-		fmt.Fprintf(&b, "%d fail as they do on an Apache Kafka; ", len(s.Failed))
+		fmt.Fprintf(&b, "%d fail; ", len(s.Failed))
 	}
 	fmt.Fprintf(&b, "skipped by themselves: %d; not started: %d.\n", len(s.Skipped), len(s.Without))
 	if len(s.Without)+len(s.Skipped)+len(s.Failed) == 0 {
 		return b.String()
 	}
-	b.WriteString("\n| test | why it says nothing |\n|---|---|\n")
+	b.WriteString("\n| test | why it does not pass |\n|---|---|\n")
 	for _, group := range []struct {
 		what  string
 		tests []Absent
-	}{{"not started", s.Without}, {"skips itself", s.Skipped}, {"fails on an Apache Kafka, too", s.Failed}} {
+	}{{"not started", s.Without}, {"skips itself", s.Skipped}, {"fails", s.Failed}} {
 		for _, a := range group.tests {
 			fmt.Fprintf(&b, "| `%s` | %s: %s |\n", a.Name, group.what, a.Reason)
 		}
