@@ -59,14 +59,15 @@ func StartTools(t testing.TB) *Tools {
 	return &Tools{t: t, p: Run(t, "Tools")}
 }
 
-// patience is how long one tool may take; Late is the status of one that took longer.
+// patience is how long one tool may take; late is the status of one that took longer.
 const (
 	patience = 40 * time.Second
-	Late     = 124
+	late     = 124
 )
 
 // Run calls a class with arguments, none of which may have a tab or a line's end.
-// It returns the lines that were printed to either stream, and the exit status.
+// It returns the lines that were printed to either stream, and the exit status. One
+// that does not end in time fails the test.
 func (j *Tools) Run(class string, args ...string) (said []string, status int) {
 	j.t.Helper()
 	line := strings.Join(append([]string{class, strconv.FormatInt(patience.Milliseconds(), 10)}, args...), "\t")
@@ -90,6 +91,9 @@ func (j *Tools) Run(class string, args ...string) (said []string, status int) {
 			code, err := strconv.Atoi(strings.TrimPrefix(l, "exit "))
 			if err != nil {
 				j.t.Fatalf("%s %q: the JVM says %q", class, args, l)
+			}
+			if code == late {
+				j.t.Errorf("%s %q has not ended after %v:\n%s", class, args, patience, strings.Join(said, "\n"))
 			}
 			return said, code
 		case <-deadline:

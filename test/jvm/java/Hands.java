@@ -31,6 +31,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * what it leaves open stays open until it is closed by name.
  */
 public final class Hands {
+    /** By the broker's address and the name. */
     private static final Map<String, AutoCloseable> OPEN = new ConcurrentHashMap<>();
 
     /** The time of the first record, in ms; the following are one ms later each. */
@@ -55,7 +56,7 @@ public final class Hands {
                 begin(servers, a[2], a[3], a[4], Integer.parseInt(a[5]), Integer.parseInt(a[6]));
                 break;
             case "close": // name
-                OPEN.remove(a[2]).close();
+                OPEN.remove(servers + a[2]).close();
                 break;
             default:
                 throw new IllegalArgumentException(a[0]);
@@ -89,7 +90,7 @@ public final class Hands {
         Map<String, Object> c = common(servers);
         c.put("transactional.id", id);
         KafkaProducer<String, String> producer = new KafkaProducer<>(c);
-        OPEN.put(name, () -> producer.close(Duration.ZERO)); // leaves the transaction open
+        OPEN.put(servers + name, () -> producer.close(Duration.ZERO)); // leaves the transaction open
         producer.initTransactions();
         producer.beginTransaction();
         send(producer, topic, partition, count);
@@ -181,7 +182,7 @@ public final class Hands {
                 consumer.commitSync(begin);
             return !committed.isEmpty();
         }, consumer::wakeup, () -> close(consumer));
-        OPEN.put(name, member::end);
+        OPEN.put(servers + name, member::end);
         member.await();
     }
 
@@ -202,7 +203,7 @@ public final class Hands {
                 consumer.commitSync();
             return read;
         }, consumer::wakeup, () -> consumer.close(Duration.ofSeconds(5)));
-        OPEN.put(name, member::end);
+        OPEN.put(servers + name, member::end);
         member.await();
     }
 }

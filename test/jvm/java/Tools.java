@@ -22,15 +22,30 @@ public final class Tools {
     /** What stands for the status of one that has not ended in its time. */
     private static final int LATE = 124;
 
-    /** Thrown where the tool wanted to end the process. */
+    /** Thrown where the tool wanted to end the process. Some catch it: see exit. */
     private static final class Ended extends RuntimeException {
         private static final long serialVersionUID = 1;
-        final int status;
 
-        Ended(int status) {
-            super("exit " + status, null, false, false);
-            this.status = status;
+        Ended() {
+            super("the end", null, false, false);
         }
+    }
+
+    private static final Switch SWITCH = new Switch();
+
+    /** The status that the tool ended with, null before. */
+    private static volatile Integer exited;
+
+    /** Does what the tool takes for its end: nothing after the first is heard or counts. */
+    private static void exit(int status, String message) {
+        if (exited == null) {
+            if (message != null)
+                System.out.println(message);
+            System.out.flush();
+            exited = status;
+            SWITCH.to(OutputStream.nullOutputStream());
+        }
+        throw new Ended();
     }
 
     /** A stream that stays the same for those who keep it, and changes where it goes. */
@@ -55,27 +70,21 @@ public final class Tools {
     public static void main(String[] args) throws Exception {
         PrintStream answers = System.out;
         LoggerFactory.getLogger(Tools.class).info("the log keeps the process's own standard error");
-        Switch switched = new Switch();
-        PrintStream said = new PrintStream(switched, true, StandardCharsets.UTF_8);
+        PrintStream said = new PrintStream(SWITCH, true, StandardCharsets.UTF_8);
         System.setOut(said);
         System.setErr(said);
-        Exit.setExitProcedure((status, message) -> {
-            if (message != null)
-                said.println(message);
-            throw new Ended(status);
-        });
-        Exit.setHaltProcedure((status, message) -> {
-            throw new Ended(status);
-        });
+        Exit.setExitProcedure(Tools::exit);
+        Exit.setHaltProcedure(Tools::exit);
 
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = in.readLine()) != null; ) {
             String[] f = line.split("\t", -1);
             ByteArrayOutputStream text = new ByteArrayOutputStream();
-            switched.to(text);
+            SWITCH.to(text);
+            exited = null;
             int status = run(f[0], Long.parseLong(f[1]), Arrays.copyOfRange(f, 2, f.length));
             said.flush();
-            switched.to(OutputStream.nullOutputStream());
+            SWITCH.to(OutputStream.nullOutputStream());
             text.toString(StandardCharsets.UTF_8).lines().forEach(l -> answers.println("| " + l));
             answers.println("exit " + status);
             answers.flush();
@@ -90,7 +99,7 @@ public final class Tools {
         thread.start();
         thread.join(within);
         if (!thread.isAlive())
-            return status[0];
+            return exited == null ? status[0] : exited;
         for (StackTraceElement at : thread.getStackTrace())
             System.out.println("waits at " + at);
         thread.interrupt();
@@ -102,10 +111,7 @@ public final class Tools {
             Class.forName(tool).getMethod("main", String[].class).invoke(null, (Object) args);
             return 0;
         } catch (InvocationTargetException e) {
-            Throwable cause = e.getCause();
-            if (cause instanceof Ended)
-                return ((Ended) cause).status;
-            System.out.println("thrown: " + cause);
+            System.out.println("thrown: " + e.getCause());
             return 1;
         } catch (ReflectiveOperationException e) {
             System.out.println("cannot be called: " + e);

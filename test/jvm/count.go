@@ -1,0 +1,113 @@
+package jvm
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Broker is a broker that is looked at with franz-go, which knows nothing of what the
+// Java programs believe.
+type Broker struct {
+	t    testing.TB
+	addr string
+	cl   *kgo.Client
+	Adm  *kadm.Client
+}
+
+// Look connects to a broker.
+func Look(t testing.TB, addr string) *Broker {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return &Broker{t, addr, cl, kadm.NewClient(cl)}
+}
+
+// CreateTopic makes a topic; configs are pairs of a name and its value.
+func (b *Broker) CreateTopic(topic string, partitions int32, configs ...string) {
+	b.t.Helper()
+	with := map[string]*string{}
+	for i := 0; i < len(configs); i += 2 {
+		with[configs[i]] = &configs[i+1]
+	}
+	if _, err := b.Adm.CreateTopic(b.t.Context(), partitions, 1, with, topic); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Ends is the sum of a topic's end offsets: how many it has given out.
+func (b *Broker) Ends(topic string) (n int64) {
+	b.t.Helper()
+	ends, err := b.Adm.ListEndOffsets(b.t.Context(), topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
+}
+
+// Committed is the sum of a group's committed offsets.
+func (b *Broker) Committed(group string) (n int64) {
+	b.t.Helper()
+	offsets, err := b.Adm.FetchOffsets(b.t.Context(), group)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	offsets.Each(func(o kadm.OffsetResponse) { n += o.At })
+	return n
+}
+
+// Send sends records and waits until all are acknowledged.
+func (b *Broker) Send(records ...*kgo.Record) {
+	b.t.Helper()
+	if err := b.cl.ProduceSync(b.t.Context(), records...).FirstErr(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Read reads, as a read_committed consumer, all records that a topic has now.
+func (b *Broker) Read(topic string) (records []*kgo.Record) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	defer cancel()
+	ends, err := b.Adm.ListCommittedOffsets(ctx, topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	// Markers are kept, for the last offset of a partition may be one.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer cl.Close()
+	at := map[int32]int64{}
+	behind := func() (some bool) {
+		ends.Each(func(o kadm.ListedOffset) { some = some || at[o.Partition] < o.Offset })
+		return some
+	}
+	for behind() {
+		fetches := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			b.t.Fatalf("%s: %d records read, up to %v of %v", topic, len(records), at, ends)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if at[r.Partition] = r.Offset + 1; !r.Attrs.IsControl() {
+				records = append(records, r)
+			}
+		})
+	}
+	return records
+}
