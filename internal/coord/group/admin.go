@@ -111,8 +111,17 @@ func (c *Coordinator) bury(g *group, done func(error)) {
 	g.sortedOffsets(func(topic string, p int32, _ offset) {
 		records = append(records, offsetRecord(g.id, topic, p, nil))
 	})
+	pending := c.pending.of(g.id)
+	for _, k := range pending {
+		if _, ok := g.offsets[k.topic][k.partition]; !ok {
+			records = append(records, offsetRecord(g.id, k.topic, k.partition, nil))
+		}
+	}
 	records = append(records, g.tombstones()...)
 	c.write(g, records, func() {
+		for _, k := range pending {
+			c.pending.overtaken(k)
+		}
 		delete(c.groups, g.id)
 		c.touch(g)
 	}, done)

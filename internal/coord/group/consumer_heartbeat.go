@@ -28,9 +28,17 @@ func faultf(err *kerr.Error, format string, args ...any) error {
 // consumerHeartbeat is all that a member of a consumer group says: that it joins, that
 // it is there, what it reads and has, that it leaves.
 func (c *Coordinator) consumerHeartbeat(e ConsumerHeartbeat) {
-	if err := c.consumerBeat(e); err != nil {
-		c.reply(e.Token, consumerFailed(e.Req, err))
+	err := c.consumerBeat(e)
+	if err == nil {
+		return
 	}
+	// That a member is not known, or that its epoch is not, may not be on disk yet.
+	c.whenShown(c.groups[e.Req.Group], func(lost error) {
+		if lost != nil {
+			err = lost
+		}
+		c.reply(e.Token, consumerFailed(e.Req, err))
+	})
 }
 
 func consumerFailed(req *kmsg.ConsumerGroupHeartbeatRequest, err error) *kmsg.ConsumerGroupHeartbeatResponse {
@@ -87,7 +95,8 @@ func (c *Coordinator) consumerBeat(e ConsumerHeartbeat) error {
 	changed := ch.subscribe(old, m)
 	c.retarget(ch)
 	m = cg.members[m.id]
-	if next := cg.reconcile(c.topics, m, ownedOf(req), changed); next != m {
+	back := old != nil && old.epoch != m.epoch
+	if next := cg.reconcile(c.topics, m, ownedOf(req), changed); next != m || back {
 		ch.current(next)
 	}
 	next := cg.members[m.id]
@@ -183,18 +192,18 @@ func (c *Coordinator) consumerMemberOf(ch *consumerChange, req *kmsg.ConsumerGro
 }
 
 // replaceConsumer gives the place of a static member to its restarted self: with its
-// partitions, from the beginning.
+// partitions, from the beginning. What is new about it is for the caller to write.
 func (c *Coordinator) replaceConsumer(ch *consumerChange, old *consumerMember, id string) *consumerMember {
 	c.note(ch.g, "static member %s is now %s, it was %s", *old.instance, id, old.id)
 	m := *old
 	m.id, m.epoch, m.previous, m.classic = id, 0, 0, nil
-	if id != old.id {
-		target := ch.cg.target[old.id]
-		ch.remove(old.id)
-		ch.target(id, target)
+	if id == old.id {
+		ch.set(id, &m)
+		return &m
 	}
-	ch.metadata(&m)
-	ch.current(&m)
+	target := ch.cg.target[old.id]
+	ch.remove(old.id)
+	ch.target(id, target)
 	return &m
 }
 

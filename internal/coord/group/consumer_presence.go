@@ -29,13 +29,6 @@ func (c *Coordinator) present(ch *consumerChange, m *consumerMember, session tim
 	}
 }
 
-// seen moves the deadline of a member that commits.
-func (cg *consumerGroup) seen(c *Coordinator, memberID string) {
-	if p := cg.presences[memberID]; p != nil {
-		p.session = later(p.session, c.now.Add(c.sessionOf(cg, cg.members[memberID])))
-	}
-}
-
 // sessionOf is how long a member may be silent.
 func (c *Coordinator) sessionOf(cg *consumerGroup, m *consumerMember) time.Duration {
 	if m.classic != nil {

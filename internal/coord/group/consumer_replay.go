@@ -3,7 +3,6 @@ package group
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -150,14 +149,7 @@ func (cg *consumerGroup) loaded(c *Coordinator) {
 		cg.presences[id] = p
 	}
 	ch := c.change(cg.g, cg)
-	for _, regex := range sortedNames(cg.expressions) {
-		x := cg.expressions[regex]
-		if x.members == 0 {
-			ch.expression(regex, nil)
-		} else if now := matches(regex, c.topics); !x.resolved || !slices.Equal(x.topics, now) {
-			ch.expression(regex, now)
-		}
-	}
+	ch.resolve()
 	if !cg.empty() {
 		ch.refresh(false)
 		c.retarget(ch)
@@ -166,5 +158,23 @@ func (cg *consumerGroup) loaded(c *Coordinator) {
 		if err != nil {
 			cg.stale = true
 		}
+	})
+}
+
+// becomeClassic makes a consumer group without members a classic one, for the first
+// member that wants that. Its records must be gone first: else they would be back
+// after a restart.
+func (c *Coordinator) becomeClassic(g *group, e Join) {
+	c.touch(g)
+	c.write(g, g.tombstones(), func() {
+		g.modern, g.classicGroup = nil, newClassicGroup(c.now)
+	}, func(err error) {
+		if err != nil {
+			res := joinError(e.Req.Version, e.Req.MemberID, nil)
+			res.ErrorCode = codeOf(err)
+			c.reply(e.Token, res)
+			return
+		}
+		c.join(e)
 	})
 }

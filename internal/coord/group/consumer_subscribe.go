@@ -62,9 +62,22 @@ func (ch *consumerChange) refresh(bump bool) {
 	if ch.cg.stale {
 		ch.cg.stale = false
 		ch.undo = append(ch.undo, func() { ch.cg.stale = true })
+		ch.resolve()
 	}
 	if bump || ch.cg.topicsHash(ch.c.topics) != ch.cg.hash {
 		ch.bump()
+	}
+}
+
+// resolve looks all expressions up anew, and forgets those that nobody uses.
+func (ch *consumerChange) resolve() {
+	for _, regex := range sortedNames(ch.cg.expressions) {
+		x := ch.cg.expressions[regex]
+		if x.members == 0 {
+			ch.expression(regex, nil)
+		} else if now := matches(regex, ch.c.topics); !x.resolved || !slices.Equal(x.topics, now) {
+			ch.expression(regex, now)
+		}
 	}
 }
 

@@ -17,7 +17,8 @@ type Coordinator struct {
 	// retentionAt is when expired offsets are looked for next.
 	retentionAt time.Time
 
-	writes writes
+	writes  writes
+	pending pendingOffsets
 
 	// Of the Step that runs.
 	now     time.Time
@@ -53,6 +54,10 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.describeConsumer(e)
 	case Commit:
 		c.commit(e)
+	case TxnCommit:
+		c.txnCommit(e)
+	case TxnEnd:
+		c.txnEnd(e)
 	case FetchOffsets:
 		c.fetchOffsets(e)
 	case Describe:

@@ -96,6 +96,9 @@ type FetchOffsets struct {
 	// All asks for every offset of the group, instead of those in Topics.
 	All    bool
 	Topics []TopicPartitions
+	// Stable: an offset that a transaction is about to replace is not told
+	// (UNSTABLE_OFFSET_COMMIT, KIP-447).
+	Stable bool
 }
 
 // TopicPartitions names partitions of a topic.
@@ -219,12 +222,16 @@ type Effects struct {
 	Writes  []Write
 	Replies []Reply
 	Notes   []Note
+	// Placed is the ID that stands for what a TxnEnd has reported; else 0.
+	Placed uint64
 }
 
 // Write is records to append to the log, all or none. IDs rise.
 type Write struct {
 	ID      uint64
 	Records []Record
+	// Producer, when not nil, is whose transaction the records belong to.
+	Producer *Producer
 }
 
 // Record is one record of __consumer_offsets in Kafka's encoding; a nil Value

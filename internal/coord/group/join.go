@@ -31,6 +31,10 @@ func (c *Coordinator) join(e Join) {
 		}
 		g = c.create(req.Group)
 	}
+	if cg := g.consumer(); cg != nil && cg.empty() {
+		c.becomeClassic(g, e)
+		return
+	}
 	if g.modern != nil {
 		fail("", kerr.InconsistentGroupProtocol)
 		return

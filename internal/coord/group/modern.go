@@ -33,8 +33,6 @@ type modern interface {
 	checkCommit(e Commit) (codes []int16, err error)
 	// checkFetch says whether a member may see the group's offsets.
 	checkFetch(e FetchOffsets) error
-	// seen is told of a commit by a member.
-	seen(c *Coordinator, memberID string)
 	// expires says that the group may be deleted when it is empty and has no offsets left.
 	expires() bool
 	// tombstones delete all records of the group but its offsets.

@@ -53,7 +53,6 @@ func (c *Coordinator) commit(e Commit) {
 			return
 		}
 		copy(codes, refused)
-		g.modern.seen(c, e.MemberID)
 	} else if err := g.checkCommit(e); err != nil {
 		fail(err.Code)
 		return
@@ -91,6 +90,7 @@ func (c *Coordinator) commit(e Commit) {
 	c.write(g, records, func() {
 		for _, i := range stored {
 			g.setOffset(e.Offsets[i].Topic, e.Offsets[i].Partition, values[i])
+			c.pending.overtaken(offsetKey{g.id, e.Offsets[i].Topic, e.Offsets[i].Partition})
 		}
 	}, func(err error) { fail(codeOf(err)) })
 }
@@ -171,7 +171,11 @@ func (c *Coordinator) fetchOffsets(e FetchOffsets) {
 					answer.Topics = append(answer.Topics, FetchedTopic{Topic: topic})
 				}
 				t := &answer.Topics[len(answer.Topics)-1]
-				t.Partitions = append(t.Partitions, FetchedOffset{p, o.offset, o.leaderEpoch, o.metadata, 0})
+				fo := FetchedOffset{p, o.offset, o.leaderEpoch, o.metadata, 0}
+				if e.Stable && c.pending.count[offsetKey{e.Group, topic, p}] > 0 {
+					fo = FetchedOffset{p, -1, -1, "", kerr.UnstableOffsetCommit.Code}
+				}
+				t.Partitions = append(t.Partitions, fo)
 			})
 		}
 	} else {
@@ -179,7 +183,9 @@ func (c *Coordinator) fetchOffsets(e FetchOffsets) {
 			ft := FetchedTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
 				fo := FetchedOffset{Partition: p, Offset: -1, LeaderEpoch: -1}
-				if g != nil {
+				if e.Stable && c.pending.count[offsetKey{e.Group, t.Topic, p}] > 0 {
+					fo.Code = kerr.UnstableOffsetCommit.Code
+				} else if g != nil {
 					if o, ok := g.offsets[t.Topic][p]; ok {
 						fo = FetchedOffset{p, o.offset, o.leaderEpoch, o.metadata, 0}
 					}
@@ -249,7 +255,7 @@ func (c *Coordinator) forget(g *group, topics []TopicPartitions, done func(error
 	var records []Record
 	for _, t := range topics {
 		for _, p := range t.Partitions {
-			if _, ok := g.offsets[t.Topic][p]; ok {
+			if _, ok := g.offsets[t.Topic][p]; ok || c.pending.count[offsetKey{g.id, t.Topic, p}] > 0 {
 				records = append(records, offsetRecord(g.id, t.Topic, p, nil))
 			}
 		}
@@ -262,6 +268,7 @@ func (c *Coordinator) forget(g *group, topics []TopicPartitions, done func(error
 		for _, t := range topics {
 			for _, p := range t.Partitions {
 				g.removeOffset(t.Topic, p)
+				c.pending.overtaken(offsetKey{g.id, t.Topic, p})
 			}
 		}
 	}, done)
@@ -274,6 +281,11 @@ func (c *Coordinator) topicGone(e TopicGone) {
 		for _, p := range slices.Sorted(maps.Keys(g.offsets[e.Topic])) {
 			if id := g.offsets[e.Topic][p].topicID; id == e.ID || id == [16]byte{} {
 				tp.Partitions = append(tp.Partitions, p)
+			}
+		}
+		for _, k := range c.pending.of(g.id) {
+			if k.topic == e.Topic && !slices.Contains(tp.Partitions, k.partition) {
+				tp.Partitions = append(tp.Partitions, k.partition)
 			}
 		}
 		if len(tp.Partitions) > 0 {
@@ -289,7 +301,7 @@ func (c *Coordinator) retain() {
 	now := c.now.UnixMilli()
 	for _, g := range c.sortedGroups() {
 		var gone []TopicPartitions
-		kept := 0
+		kept := len(c.pending.of(g.id))
 		g.sortedOffsets(func(topic string, p int32, o offset) {
 			if !g.expired(topic, o, now, c.cfg.OffsetsRetention) {
 				kept++

@@ -43,6 +43,7 @@ func (c *Coordinator) Replay(r Record, n *Replayed) error {
 		if g := c.groups[e.offsetKey.Group]; g != nil {
 			g.removeOffset(e.offsetKey.Topic, e.offsetKey.Partition)
 		}
+		c.pending.overtaken(offsetKey{e.offsetKey.Group, e.offsetKey.Topic, e.offsetKey.Partition})
 	case e.offsetKey != nil:
 		n.Offsets++
 		g := c.groups[e.offsetKey.Group]
@@ -52,6 +53,7 @@ func (c *Coordinator) Replay(r Record, n *Replayed) error {
 			c.groups[g.id] = g
 		}
 		g.setOffset(e.offsetKey.Topic, e.offsetKey.Partition, offsetOf(e.offsetValue))
+		c.pending.overtaken(offsetKey{g.id, e.offsetKey.Topic, e.offsetKey.Partition})
 	case e.groupValue == nil:
 		n.Tombstones++
 		// Offsets have tombstones of their own: they stay when the group becomes one of

@@ -36,7 +36,7 @@ func (c *Coordinator) write(g *group, records []Record, apply func(), done func(
 	id := c.writes.last
 	g.asked++
 	c.writes.flying = append(c.writes.flying, flying{id, g, apply, done})
-	c.out.Writes = append(c.out.Writes, Write{id, records})
+	c.out.Writes = append(c.out.Writes, Write{ID: id, Records: records})
 }
 
 // tooLarge says whether records are more than a client may have written at once.
