@@ -35,6 +35,9 @@ const (
 	Write Loop = "write"
 	// Echo answers 1 KiB with 64 bytes.
 	Echo Loop = "echo"
+	// EchoSync is Echo that writes and syncs, as Fdatasync does, before it answers: a
+	// broker of one loop for one client.
+	EchoSync Loop = "echosync"
 	// Receive reads from a connection and throws away.
 	Receive Loop = "receive"
 	// ReceiveLog reads from a connection, takes a CRC-32C, writes to a file, and syncs it each 64 MiB.
@@ -129,7 +132,7 @@ func Child(arg string) error {
 	}
 	loops := map[Loop]func(Job) (Outcome, error){
 		Fdatasync: fdatasync, GroupCommit: groupCommit, Write: write,
-		Echo: serve(echo), Receive: serve(receive), ReceiveLog: serve(receiveLog), Sendfile: serve(sendfile), Pread: serve(pread),
+		Echo: serve(echo), EchoSync: serve(echoSync), Receive: serve(receive), ReceiveLog: serve(receiveLog), Sendfile: serve(sendfile), Pread: serve(pread),
 	}
 	loop := loops[j.Loop]
 	if loop == nil {

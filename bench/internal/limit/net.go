@@ -41,7 +41,7 @@ func serve(loop func(*net.TCPConn, Job) (Outcome, error)) func(Job) (Outcome, er
 func opposite(c net.Conn, j Job) ([]time.Duration, error) {
 	began := time.Now()
 	switch j.Loop {
-	case Echo:
+	case Echo, EchoSync:
 		var latencies []time.Duration
 		out, in := make([]byte, request), make([]byte, answer)
 		for time.Since(began) < j.For {
@@ -77,6 +77,27 @@ func opposite(c net.Conn, j Job) ([]time.Duration, error) {
 }
 
 func echo(c *net.TCPConn, _ Job) (Outcome, error) {
+	return echoed(c, func([]byte) error { return nil })
+}
+
+func echoSync(c *net.TCPConn, j Job) (Outcome, error) {
+	f, err := filledFile(j.Dir, recycled)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer discard(f)
+	var at int64
+	return echoed(c, func(b []byte) error {
+		if _, err := f.WriteAt(b[:record], at); err != nil {
+			return err
+		}
+		at = (at + record) % recycled
+		return unix.Fdatasync(int(f.Fd()))
+	})
+}
+
+// echoed answers each request after before.
+func echoed(c *net.TCPConn, before func([]byte) error) (Outcome, error) {
 	var o Outcome
 	in, out := make([]byte, request), make([]byte, answer)
 	s := start()
@@ -86,6 +107,9 @@ func echo(c *net.TCPConn, _ Job) (Outcome, error) {
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}
+			return o, err
+		}
+		if err := before(in); err != nil {
 			return o, err
 		}
 		if _, err := c.Write(out); err != nil {

@@ -54,7 +54,7 @@ func (r Run) sections() []section {
 		{"1,000 partitions created beforehand", "The same 64 producers. First: one record to each partition. Then: the seconds that follow.",
 			[]part{{"sync1000/first", "first touch"}, {"sync1000/then", "then"}}, ackColumns, work.AcksPerS, false},
 		{"One producer alone", "Records of 1 KiB, one in flight.",
-			[]part{{"one", "raw client, or the peer's own"}, {"one/fdatasync", "the bare loop: 1 KiB and fdatasync"}, {"one/roundtrip", "the bare loop: a round trip over loopback"}, {"one/sum", "both, one after the other"}}, ackColumns, work.P50, false},
+			[]part{{"one", "raw client, or the peer's own"}, {"one/fdatasync", "the bare loop: 1 KiB and fdatasync"}, {"one/roundtrip", "the bare loop: a round trip over loopback"}, {"one/sum", "both, one after the other"}, {"one/echosync", "the bare loop: receive, write, fdatasync, answer"}}, ackColumns, work.P50, false},
 		{"Batched produce", "acks=all, 4 partitions; the raw client has 2 connections with 5 requests in flight of 4 batches of 64 KiB each; franz-go is one client with its own batching. MB are of batches with the raw client, of values with franz-go.",
 			[]part{{"batch100", "100 B, raw client"}, {"batch100/franz-go", "100 B, franz-go"}, {"batch1k", "1 KiB, raw client"}, {"batch1k/franz-go", "1 KiB, franz-go"},
 				{"batch1k/receive", "the bare loop: receive"}, {"batch1k/receivelog", "the bare loop: receive, CRC-32C, write, fdatasync each 64 MiB"}, {"batch1k/write", "the bare loop: sequential write, fdatasync each 64 MiB"}}, moveColumns, work.MBPerCPU, false},

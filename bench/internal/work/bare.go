@@ -74,7 +74,8 @@ var (
 	}, "sendfile", "pread", "sendfile-cold", "pread-cold")
 )
 
-// bareOne is the latency of one sync, one round trip, and both one after the other.
+// bareOne is the latency of one sync, one round trip, both one after the other, and
+// both in one loop that is a broker for one client.
 func bareOne(ctx context.Context, e *Env) ([]Result, error) {
 	disk, err := e.loop(ctx, "fdatasync", limit.Job{Loop: limit.Fdatasync})
 	if err != nil {
@@ -85,5 +86,9 @@ func bareOne(ctx context.Context, e *Env) ([]Result, error) {
 		return nil, err
 	}
 	sum := Result{Row: "sum", Client: "fdatasync + round trip", Values: map[string]float64{P50: disk.Values[P50] + net.Values[P50]}}
-	return []Result{disk, net, sum}, nil
+	both, err := e.loop(ctx, "echosync", limit.Job{Loop: limit.EchoSync})
+	if err != nil {
+		return nil, err
+	}
+	return []Result{disk, net, sum, both}, nil
 }
