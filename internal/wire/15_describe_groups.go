@@ -1,6 +1,9 @@
 package wire
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // DescribeGroups: v0-6
 //
@@ -9,11 +12,18 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //   - The members' metadata is shown of stable groups only.
 //
 // Versions:
-//   - v3: authorized operations, which are not told: there is no authorization
+//   - v3: authorized operations: all, for there is no authorization
 //   - v4: group.instance.id
 //   - v6: GROUP_ID_NOT_FOUND and a message for groups that do not exist (KIP-1043)
 func (a *api) describeGroups(_ *Request, req *kmsg.DescribeGroupsRequest) Reply {
 	p, reply := later()
-	a.broker.Groups.Describe(req, func(resp *kmsg.DescribeGroupsResponse) { p.Answer(resp) })
+	a.broker.Groups.Describe(req, func(resp *kmsg.DescribeGroupsResponse) {
+		for i := range resp.Groups {
+			if g := &resp.Groups[i]; req.IncludeAuthorizedOperations && (g.ErrorCode == 0 || g.ErrorCode == kerr.GroupIDNotFound.Code) {
+				g.AuthorizedOperations = groupOperations
+			}
+		}
+		p.Answer(resp)
+	})
 	return reply
 }

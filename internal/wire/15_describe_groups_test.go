@@ -37,8 +37,14 @@ func TestDescribeGroups(t *testing.T) {
 		if m := g.Members[0]; m.MemberID != j.MemberID || string(m.MemberAssignment) != "all" || len(m.ProtocolMetadata) != 9 {
 			t.Errorf("%+v", m)
 		}
-		if version >= 3 && g.AuthorizedOperations != -2147483648 {
-			t.Errorf("authorized operations %d are told", g.AuthorizedOperations)
+		if version >= 3 {
+			if g.AuthorizedOperations != -2147483648 {
+				t.Errorf("authorized operations %d are told, and nobody asked", g.AuthorizedOperations)
+			}
+			req.IncludeAuthorizedOperations = true
+			if ops := ask[*kmsg.DescribeGroupsResponse](c, req, version).Groups[1].AuthorizedOperations; ops != 3400 {
+				t.Errorf("authorized operations %d", ops)
+			}
 		}
 	})
 }

@@ -18,7 +18,7 @@ func TestConsumerGroupDescribe(t *testing.T) {
 	versions(t, 69, func(t *testing.T, version int16) {
 		c.t = t
 		req := kmsg.NewPtrConsumerGroupDescribeRequest()
-		req.Groups = []string{"none", "new", "old"}
+		req.Groups, req.IncludeAuthorizedOperations = []string{"none", "new", "old"}, true
 		res := ask[*kmsg.ConsumerGroupDescribeResponse](c, req, version)
 		if len(res.Groups) != 3 {
 			t.Fatalf("%+v", res)
@@ -28,7 +28,7 @@ func TestConsumerGroupDescribe(t *testing.T) {
 		g := res.Groups[1]
 		mustCode(t, "new", g.ErrorCode, nil)
 		if g.Group != "new" || g.State != "Stable" || g.Epoch != joined.MemberEpoch || g.AssignmentEpoch != joined.MemberEpoch ||
-			g.AssignorName != "uniform" || len(g.Members) != 1 || g.AuthorizedOperations != -2147483648 {
+			g.AssignorName != "uniform" || len(g.Members) != 1 || g.AuthorizedOperations != 3400 {
 			t.Fatalf("%+v", g)
 		}
 		m := g.Members[0]
