@@ -38,6 +38,9 @@ func (a *api) createPartitions(r *Request, req *kmsg.CreatePartitionsRequest) Re
 			out.ErrorCode, out.ErrorMessage = a.code(r, err), explain(err)
 		} else {
 			m := broker.MorePartitions{Topic: rt.Topic, Count: rt.Count}
+			if rt.Assignment != nil {
+				m.Assignment = [][]int32{} // one for no partition is not none
+			}
 			for _, p := range rt.Assignment {
 				m.Assignment = append(m.Assignment, p.Replicas)
 			}

@@ -40,3 +40,27 @@ func TestCreatePartitionsEchoesTopics(t *testing.T) {
 		}
 	})
 }
+
+// An assignment of no partition is one of the wrong length; none at all leaves it to the
+// broker.
+func TestCreatePartitionsWithAnEmptyAssignment(t *testing.T) {
+	t.Parallel()
+	b := newAdminBench(t, nil)
+	c := b.dial()
+	versions(t, 37, func(t *testing.T, version int16) {
+		name := fmt.Sprint("t", version)
+		b.makeTopics(c, name)
+		for _, x := range []struct {
+			assignment []kmsg.CreatePartitionsRequestTopicAssignment
+			want       string
+		}{{[]kmsg.CreatePartitionsRequestTopicAssignment{}, "INVALID_REPLICA_ASSIGNMENT"}, {nil, "ok"}} {
+			req := kmsg.NewPtrCreatePartitionsRequest()
+			rt := kmsg.NewCreatePartitionsRequestTopic()
+			rt.Topic, rt.Count, rt.Assignment = name, 3, x.assignment
+			req.Topics = append(req.Topics, rt)
+			if got := says(ask[*kmsg.CreatePartitionsResponse](c, req, version).Topics[0].ErrorCode, nil); got != x.want {
+				t.Errorf("assignment %v: %s, want %s", x.assignment, got, x.want)
+			}
+		}
+	})
+}

@@ -54,8 +54,10 @@ func (a *api) electLeaders(r *Request, req *kmsg.ElectLeadersRequest) Reply {
 			case unknown != nil:
 				err = unknown
 				resp.ErrorCode = a.code(r, unknown)
-			case t == nil || index < 0 || index >= t.Partitions:
-				err = noPartition(rt.Topic, index)
+			case t == nil:
+				err = catalog.Refuse(kerr.UnknownTopicOrPartition, "No such topic as %s", rt.Topic)
+			case index < 0 || index >= t.Partitions:
+				err = catalog.Refuse(kerr.UnknownTopicOrPartition, "No such partition as %s-%d", rt.Topic, index)
 			}
 			p.ErrorCode, p.ErrorMessage = a.code(r, err), explain(err)
 			out.Partitions = append(out.Partitions, p)
@@ -63,9 +65,4 @@ func (a *api) electLeaders(r *Request, req *kmsg.ElectLeadersRequest) Reply {
 		resp.Topics = append(resp.Topics, out)
 	}
 	return answer(resp)
-}
-
-// noPartition is the refusal of a partition that does not exist.
-func noPartition(topic string, index int32) error {
-	return catalog.Refuse(kerr.UnknownTopicOrPartition, "There is no partition %d of a topic '%s' here.", index, topic)
 }

@@ -56,3 +56,8 @@ func (a *api) reassign(replicas []int32) error {
 	}
 	return catalog.Refuse(kerr.InvalidReplicaAssignment, "Replicas %d: broker %d is the only one here, and has each partition once.", replicas, a.node.id)
 }
+
+// noPartition is the refusal of a partition that does not exist.
+func noPartition(topic string, index int32) error {
+	return catalog.Refuse(kerr.UnknownTopicOrPartition, "There is no partition %d of a topic '%s' here.", index, topic)
+}

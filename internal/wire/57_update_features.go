@@ -29,7 +29,7 @@ const (
 func (a *api) updateFeatures(r *Request, req *kmsg.UpdateFeaturesRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.UpdateFeaturesResponse)
 	for _, u := range req.FeatureUpdates {
-		if err := checkFeature(u, req.Version); err != nil {
+		if err := checkFeature(u, req.Version, a.node.id); err != nil {
 			resp.ErrorCode, resp.ErrorMessage = a.code(r, err), explain(err)
 			resp.Results = nil
 			return answer(resp)
@@ -44,14 +44,14 @@ func (a *api) updateFeatures(r *Request, req *kmsg.UpdateFeaturesRequest) Reply 
 }
 
 // checkFeature returns nil or a Refusal.
-func checkFeature(u kmsg.UpdateFeaturesRequestFeatureUpdate, version int16) error {
+func checkFeature(u kmsg.UpdateFeaturesRequestFeatureUpdate, version int16, node int32) error {
 	refuse := func(why string, args ...any) error {
-		return catalog.Refuse(kerr.InvalidUpdateVersion, "Invalid update version %d for feature %s. "+why, append([]any{u.MaxVersionLevel, u.Feature}, args...)...)
+		return catalog.Refuse(kerr.InvalidUpdateVersion, "The update failed for all features since the following feature had an error: Invalid update version %d for feature %s. "+why, append([]any{u.MaxVersionLevel, u.Feature}, args...)...)
 	}
 	i := slices.IndexFunc(kafka.Features, func(f kafka.Feature) bool { return f.Name == u.Feature })
 	switch {
 	case i < 0:
-		return refuse("This broker does not support this feature.")
+		return refuse("Local controller %d does not support this feature.", node)
 	case version >= 1 && u.UpgradeType != featureUpgrade && u.UpgradeType != featureSafeDowngrade && u.UpgradeType != featureUnsafeDowngrade:
 		return refuse("The upgrade type %d is none of 1 (up), 2 (safely down), 3 (down).", u.UpgradeType)
 	case u.MaxVersionLevel != kafka.Features[i].Level:

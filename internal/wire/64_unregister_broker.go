@@ -14,7 +14,7 @@ import (
 //     INVALID_REQUEST. Others are not known: BROKER_ID_NOT_REGISTERED.
 func (a *api) unregisterBroker(r *Request, req *kmsg.UnregisterBrokerRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.UnregisterBrokerResponse)
-	err := catalog.Refuse(kerr.BrokerIDNotRegistered, "Broker ID %d is not currently registered; %d is the only broker.", req.BrokerID, a.node.id)
+	err := catalog.Refuse(kerr.BrokerIDNotRegistered, "Broker ID %d is not currently registered", req.BrokerID)
 	if req.BrokerID == a.node.id {
 		err = catalog.Refuse(kerr.InvalidRequest, "Broker %d is running and the only one; stop it to take it away.", req.BrokerID)
 	}
