@@ -82,16 +82,21 @@ func (b *Broker) SetTopicConfigs(name string, validateOnly bool, edit func(confi
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	s := b.Catalog.Snapshot()
-	topic, err := existing(s, name)
-	if err != nil {
-		return err
+	// A config that is wrong is told before a topic that is not there, as by Kafka.
+	topic, missing := existing(s, name)
+	var have map[string]string
+	if missing == nil {
+		have = topic.Configs
 	}
-	configs, err := edit(copied(topic.Configs))
+	configs, err := edit(copied(have))
 	if err != nil {
 		return err
 	}
 	if err := s.CheckTopicConfigs(configs); err != nil {
 		return err
+	}
+	if missing != nil {
+		return missing
 	}
 	if err := keepsState(topic, configs); err != nil {
 		return err

@@ -122,11 +122,11 @@ func (b *Broker) plan(s *catalog.Snapshot, n *NewTopic, claimed map[string]bool)
 	if claimed[catalog.CollisionKey(n.Name)] {
 		return nil, catalog.Refuse(kerr.InvalidTopicException, "Topic '%s' collides with another topic of the same request.", n.Name)
 	}
-	partitions, err := b.planPartitions(s, n)
-	if err != nil {
+	if err := s.CheckTopicConfigs(n.Configs); err != nil {
 		return nil, err
 	}
-	if err := s.CheckTopicConfigs(n.Configs); err != nil {
+	partitions, err := b.planPartitions(s, n)
+	if err != nil {
 		return nil, err
 	}
 	return &catalog.Topic{Name: n.Name, Partitions: partitions, Configs: n.Configs, View: s.View(n.Configs)}, nil
@@ -154,12 +154,12 @@ func (b *Broker) planPartitions(s *catalog.Snapshot, n *NewTopic) (int32, error)
 	switch {
 	case n.ReplicationFactor != -1 && n.ReplicationFactor < 1:
 		return 0, catalog.Refuse(kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
+	case n.Partitions != -1 && n.Partitions < 1:
+		return 0, catalog.Refuse(kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	case n.ReplicationFactor > 1:
 		return 0, catalog.Refuse(kerr.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): there is 1 broker, and it does not replicate; use 1 or -1.", n.ReplicationFactor)
 	case n.Partitions == -1:
 		return int32(s.Int("num.partitions")), nil
-	case n.Partitions < 1:
-		return 0, catalog.Refuse(kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	}
 	return n.Partitions, nil
 }

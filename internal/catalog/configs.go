@@ -127,6 +127,8 @@ func ApplyEdits(configs map[string]string, edits []Edit, defs func(string) *Def,
 			return nil, Refuse(kerr.InvalidRequest, "Error due to duplicate config keys")
 		}
 		seen[e.Name] = true
+	}
+	for _, e := range edits {
 		if e.Op == EditDelete {
 			delete(out, e.Name)
 			continue

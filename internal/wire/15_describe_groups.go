@@ -19,7 +19,9 @@ func (a *api) describeGroups(_ *Request, req *kmsg.DescribeGroupsRequest) Reply 
 	p, reply := later()
 	a.broker.Groups.Describe(req, func(resp *kmsg.DescribeGroupsResponse) {
 		for i := range resp.Groups {
-			if g := &resp.Groups[i]; req.IncludeAuthorizedOperations && (g.ErrorCode == 0 || g.ErrorCode == kerr.GroupIDNotFound.Code) {
+			g := &resp.Groups[i]
+			dead := req.Version < 6 && g.ErrorCode == kerr.GroupIDNotFound.Code // no error in these versions
+			if req.IncludeAuthorizedOperations && (g.ErrorCode == 0 || dead) {
 				g.AuthorizedOperations = groupOperations
 			}
 		}

@@ -34,7 +34,7 @@ func (a *api) createTopics(r *Request, req *kmsg.CreateTopicsRequest) Reply {
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		out := kmsg.NewCreateTopicsResponseTopic()
-		out.Topic = rt.Topic
+		out.Topic, out.Configs = rt.Topic, []kmsg.CreateTopicsResponseTopicConfig{} // null would mean: may not be told
 		if times[rt.Topic] == 0 {
 			continue // answered before
 		}

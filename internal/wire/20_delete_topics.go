@@ -27,24 +27,23 @@ func (a *api) deleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) Reply {
 		asked = append(asked, t)
 	}
 	s := a.broker.Catalog.Snapshot()
-	times := map[string]int{}
+	times := map[topicRef]int{}
 	for _, rt := range asked {
-		if rt.Topic != nil {
-			times[*rt.Topic]++
-		}
+		times[refOf(rt)]++
 	}
 	var topics []*catalog.Topic
 	var at []int // the place in resp.Topics of each
 	for _, rt := range asked {
-		if rt.Topic != nil && times[*rt.Topic] == 0 {
+		ref := refOf(rt)
+		if times[ref] == 0 {
 			continue // answered before
 		}
 		out := kmsg.NewDeleteTopicsResponseTopic()
 		out.Topic, out.TopicID = rt.Topic, rt.TopicID
 		t, err := toDelete(s, rt)
-		if rt.Topic != nil && times[*rt.Topic] > 1 {
-			times[*rt.Topic] = 0
-			err = catalog.Refuse(kerr.InvalidRequest, "Duplicate topic name.")
+		if times[ref] > 1 && ref != (topicRef{}) {
+			times[ref] = 0
+			err = catalog.Refuse(kerr.InvalidRequest, "Duplicate topic name or id.")
 		}
 		if err != nil {
 			out.ErrorCode, out.ErrorMessage = a.code(r, err), explain(err)
@@ -61,6 +60,19 @@ func (a *api) deleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) Reply {
 		}
 	}
 	return answer(resp)
+}
+
+// topicRef is how a request calls a topic: by its name or by its id.
+type topicRef struct {
+	name string
+	id   kafka.UUID
+}
+
+func refOf(rt kmsg.DeleteTopicsRequestTopic) topicRef {
+	if rt.Topic != nil {
+		return topicRef{name: *rt.Topic}
+	}
+	return topicRef{id: rt.TopicID}
 }
 
 func toDelete(s *catalog.Snapshot, rt kmsg.DeleteTopicsRequestTopic) (*catalog.Topic, error) {

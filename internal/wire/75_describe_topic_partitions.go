@@ -51,14 +51,16 @@ func (a *api) describeTopicPartitions(r *Request, req *kmsg.DescribeTopicPartiti
 				from = c.Partition
 			}
 		}
-		t := s.Topic(name)
-		if t == nil {
-			resp.Topics = append(resp.Topics, noSuchTopic(name, a.code(r, notThere(name, nil))))
-			continue
-		}
 		if left == 0 {
 			resp.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: from}
 			break
+		}
+		t := s.Topic(name)
+		if t == nil {
+			out := noSuchTopic(name, a.code(r, notThere(name, nil)))
+			out.AuthorizedOperations = topicOperations // of what is not there, too
+			resp.Topics = append(resp.Topics, out)
+			continue
 		}
 		from = min(from, t.Partitions)
 		to := from + min(left, t.Partitions-from)

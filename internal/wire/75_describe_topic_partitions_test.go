@@ -53,7 +53,7 @@ func TestDescribeTopicPartitions(t *testing.T) {
 	}{
 		{2000, nil, []string{"a 0 1 2, b 0 1 2, c 0 1 2"}},
 		{2, nil, []string{"a 0 1", "a 2, b 0", "b 1 2", "c 0 1", "c 2"}},
-		{3, []string{"c", "nosuch", "a", "bad name", "a"}, []string{"a 0 1 2, bad name INVALID_TOPIC_EXCEPTION", "c 0 1 2, nosuch UNKNOWN_TOPIC_OR_PARTITION"}},
+		{3, []string{"c", "nosuch", "a", "bad name", "a"}, []string{"a 0 1 2", "bad name INVALID_TOPIC_EXCEPTION, c 0 1 2", "nosuch UNKNOWN_TOPIC_OR_PARTITION"}},
 		{0, []string{"a"}, []string{"a 0", "a 1", "a 2"}},
 		{-5, []string{"a"}, []string{"a 0", "a 1", "a 2"}},
 	} {
