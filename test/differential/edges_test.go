@@ -93,3 +93,25 @@ func TestApiVersions(t *testing.T) {
 		}
 	})
 }
+
+// A fetch of two partitions for the topic id that means none.
+func TestZeroTopicID(t *testing.T) {
+	compare(t, func(s *script) {
+		req := fetch("", [16]byte{}, 0, 0)
+		more := req.Topics[0].Partitions[0]
+		more.Partition = 1
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, more)
+		s.note("fetch of the zero id", req, 13)
+	})
+}
+
+// A join that is refused leaves no group behind.
+func TestJoinWithoutProtocols(t *testing.T) {
+	compare(t, func(s *script) {
+		(&world{script: s}).coordinated("g-" + s.run)
+		join := kmsg.NewPtrJoinGroupRequest()
+		join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis, join.ProtocolType = "g-"+s.run, 60_000, 60_000, "consumer"
+		s.note("join without protocols", join, 4)
+		s.note("groups after it", kmsg.NewPtrListGroupsRequest(), 5)
+	})
+}

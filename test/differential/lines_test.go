@@ -23,8 +23,10 @@ type script struct {
 	topics map[[16]byte]string
 	epoch  int32 // leader epoch of all partitions
 	pids   map[int64]string
-	lines  []string
-	tamper func(kmsg.Response) // changes an answer before it is noted: a lie that must be found
+	// members are the ids of groups' members by the order in which they were seen.
+	members map[string]string
+	lines   []string
+	tamper  func(kmsg.Response) // changes an answer before it is noted: a lie that must be found
 	// base is the moment the case counts from, the same on both sides (ms).
 	base int64
 	// internal: the topics of the brokers' own state are compared, too.
@@ -32,7 +34,7 @@ type script struct {
 }
 
 func newScript(on *side, run string, base int64) *script {
-	return &script{side: on, run: run, topics: map[[16]byte]string{}, pids: map[int64]string{}, base: base}
+	return &script{side: on, run: run, topics: map[[16]byte]string{}, pids: map[int64]string{}, members: map[string]string{}, base: base}
 }
 
 // topic makes a topic; its name is only this run's.
@@ -61,7 +63,7 @@ func (s *script) note(label string, req kmsg.Request, version int16) kmsg.Respon
 }
 
 // ignored are fields in which no client sees a difference.
-var ignored = map[string]bool{"Version": true, "UnknownTags": true, "ThrottleMillis": true, "Brokers": true, "CurrentLeader": true}
+var ignored = map[string]bool{"Version": true, "UnknownTags": true, "ThrottleMillis": true, "Brokers": true, "CurrentLeader": true, "Documentation": true, "TotalBytes": true, "UsableBytes": true}
 
 func (s *script) walk(at string, v reflect.Value) {
 	switch v.Kind() {
@@ -78,6 +80,10 @@ func (s *script) walk(at string, v reflect.Value) {
 			return
 		}
 		order := s.order(v)
+		if len(order) == 0 && v.Len() > 0 {
+			s.say(at, "null") // there is nothing of this run
+			return
+		}
 		s.say(at, fmt.Sprint("length ", len(order)))
 		for _, i := range order {
 			s.walk(at+s.key(v.Index(i)), v.Index(i))
@@ -87,7 +93,7 @@ func (s *script) walk(at string, v reflect.Value) {
 			s.say(at, "null")
 			return
 		}
-		s.walk(at, v.Elem())
+		s.walk(at+s.key(v.Elem()), v.Elem())
 	default:
 		s.say(at, fmt.Sprint(v.Interface()))
 	}
@@ -186,6 +192,14 @@ func (s *script) field(at, name string, v reflect.Value) {
 		s.say(at, map[bool]string{true: "none", false: "some"}[fmt.Sprint(v.Interface()) == "-1" || v.Kind() == reflect.Pointer && v.IsNil()])
 	case "SessionID":
 		s.say(at, map[bool]string{true: "none", false: "some"}[v.Int() == 0])
+	case "MemberID", "LeaderID":
+		if v.Kind() != reflect.String {
+			s.walk(at, v)
+			return
+		}
+		s.say(at, s.member(v.String()))
+	case "Dir", "Host", "Port": // each broker's own
+		s.say(at, map[bool]string{true: "none", false: "some"}[v.IsZero()])
 	case "ProducerID":
 		s.say(at, s.producer(v.Int()))
 	case "LogAppendTime", "Timestamp", "LastFetchTimestamp", "LastCaughtUpTimestamp":
@@ -202,6 +216,17 @@ func (s *script) relative(epoch int32) string {
 		return fmt.Sprint(epoch)
 	}
 	return fmt.Sprintf("present%+d", epoch-s.epoch)
+}
+
+// member is the id of a group's member by the order in which the ids were seen.
+func (s *script) member(id string) string {
+	if id == "" || id == "somebody" {
+		return id
+	}
+	if _, ok := s.members[id]; !ok {
+		s.members[id] = fmt.Sprint("member ", len(s.members))
+	}
+	return s.members[id]
 }
 
 // producer is a producer id by the order in which the ids were seen.

@@ -56,7 +56,7 @@ func sides(t *testing.T) (kafka, ours *side) {
 		}
 		t.Skip("not run, Apache Kafka is missing: ", err)
 	}
-	srv, err := leat.Open(t.Context(), leat.Config{Listen: "127.0.0.1:0"})
+	srv, err := leat.Open(t.Context(), leat.Config{Listen: "127.0.0.1:0", Configs: map[string]string{"group.initial.rebalance.delay.ms": "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}

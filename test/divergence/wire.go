@@ -67,6 +67,11 @@ var OnTheWire = []Wire{
 		OnlyLeat:  `(again|oldest that is remembered)\.Topics/t\.Partitions/0\.LogAppendTime = -1`,
 	},
 	{
+		Key: 0, Case: "TestRandomSequences", What: "such a repeat in any sequence", Kafka: "log_append_time is the batch's largest timestamp", Leat: "-1",
+		Because:   "as in the first answer: there is no time of appending",
+		OnlyKafka: `Produce v\d+\.Topics/t\d\.Partitions/\d\.LogAppendTime = (base|-1)`, OnlyLeat: `Produce v\d+\.Topics/t\d\.Partitions/\d\.LogAppendTime = -1`,
+	},
+	{
 		Key: 0, Case: "TestIdempotentProducer", What: "a producer id with epoch -1", Kafka: "INVALID_PRODUCER_EPOCH when the producer is known", Leat: "INVALID_RECORD",
 		Because:   "refused before it is compared with anything",
 		OnlyKafka: `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_PRODUCER_EPOCH`,
@@ -83,19 +88,19 @@ var OnTheWire = []Wire{
 		OnlyKafka: `.*\.RecordBatches = cut short`,
 	},
 	{
-		Key: 1, Case: "TestFetch", What: "aborted_transactions with UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID", Kafka: "empty", Leat: "null unless read_committed",
-		Because:   "null means that it was not asked for",
-		OnlyKafka: `unknown (topic|partition) v\d+\..*\.AbortedTransactions = length 0`, OnlyLeat: `unknown (topic|partition) v\d+\..*\.AbortedTransactions = null`,
-	},
-	{
 		Key: 1, Case: "TestFetchLimitsOverPartitions", What: "the same over several partitions", Kafka: "sends a batch's beginning", Leat: "whole batches only",
 		Because:   "no client can use the rest",
 		OnlyKafka: `.*\.RecordBatches = cut short`,
 	},
 	{
-		Key: 1, Case: "TestFetchSessions", What: "aborted_transactions of unknown topics in a session", Kafka: "empty", Leat: "null unless read_committed",
-		Because:   "null means that it was not asked for",
-		OnlyKafka: `unknown topic.*\.AbortedTransactions = length 0`, OnlyLeat: `unknown topic.*\.AbortedTransactions = null`,
+		Key: 1, Case: "TestRandomSequences", What: "a limit that falls inside a batch, in any sequence", Kafka: "sends the batch's beginning", Leat: "whole batches only",
+		Because:   "no client can use the rest",
+		OnlyKafka: `Fetch v\d+\..*\.RecordBatches = cut short`,
+	},
+	{
+		Key: 1, Case: "TestZeroTopicID", What: "two partitions of the zero topic id", Kafka: "UNKNOWN_SERVER_ERROR for the whole request", Leat: "UNKNOWN_TOPIC_ID for each partition",
+		Because:   "it is one topic that is not there",
+		OnlyKafka: `fetch of the zero id\.(ErrorCode = UNKNOWN_SERVER_ERROR|Topics = null)`, OnlyLeat: `fetch of the zero id\.(ErrorCode = ok|Topics)`,
 	},
 	{
 		Key: 1, Case: "TestReplicas", What: "a fetch of a replica", Kafka: "NOT_LEADER_OR_FOLLOWER for one that it does not know", Leat: "closes the connection",
@@ -123,6 +128,11 @@ var OnTheWire = []Wire{
 		OnlyKafka: `made by metadata v\d+\.`, OnlyLeat: `made by metadata v\d+\.`,
 	},
 	{
+		Key: 11, Case: "TestJoinWithoutProtocols", What: "a first join without protocols, which is refused", Kafka: "leaves an empty group behind", Leat: "leaves nothing",
+		Because:   "a request that is refused has no effect",
+		OnlyKafka: `groups after it\.Groups`, OnlyLeat: `groups after it\.Groups = null`,
+	},
+	{
 		Key: 18, Case: "TestApiVersions", What: "features of KRaft (`metadata.version`, `kraft.version`, `eligible.leader.replicas.version`) and of Streams groups (`streams.version`)", Kafka: "there", Leat: "not there",
 		Because:   "there is no quorum, and no Streams groups",
 		OnlyKafka: `versions v\d\.(Supported|Finalized)Features(/(eligible\.leader\.replicas|kraft|metadata|streams)\.version\.| = length \d)`,
@@ -132,6 +142,33 @@ var OnTheWire = []Wire{
 		Key: 19, Case: "TestCollidingTopics", What: "`a.b` and `a_b` in one CreateTopics", Kafka: "both are made", Leat: "the second is refused",
 		Because:   "they collide, as they do in two requests",
 		OnlyKafka: `colliding\.Topics/a_b\.`, OnlyLeat: `colliding\.Topics/a_b\.`,
+	},
+	{
+		Key: 19, Case: "TestRandomSequences", What: "the configs in the answer", Kafka: "those of 4.3.1", Leat: "`errors.deadletterqueue.group.enable` of 4.4, too",
+		Because:   "dead letters of share groups are here (KIP-1191)",
+		OnlyKafka: `CreateTopics v\d\.Topics/t\d\.Configs = length 33`, OnlyLeat: `CreateTopics v\d\.Topics/t\d\.Configs(/errors\.| = length 34)`,
+	},
+	{
+		Key: 19, Case: "TestRandomSequences", What: "the source of min.insync.replicas", Kafka: "the cluster's dynamic config, set by eligible.leader.replicas.version", Leat: "the default",
+		Because:   "there are no eligible leader replicas",
+		OnlyKafka: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 3`, OnlyLeat: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 5`,
+	},
+	{
+		Key: 32, Case: "TestRandomSequences", What: "where the default of retention.ms, segment.ms and segment.jitter.ms comes from", Kafka: "is not told, as the first broker config that could stand in has none", Leat: "log.retention.hours and the like",
+		Because:   "that is where the value comes from",
+		OnlyKafka: `DescribeConfigs v\d\..*/(retention|segment|segment\.jitter)\.ms\.ConfigSynonyms = (null|length \d)`,
+		OnlyLeat:  `DescribeConfigs v\d\..*/(retention|segment|segment\.jitter)\.ms\.ConfigSynonyms( = length \d|/log\.)`,
+	},
+	{
+		Key: 32, Case: "TestRandomSequences", What: "the source of min.insync.replicas", Kafka: "the cluster's dynamic config, set by eligible.leader.replicas.version", Leat: "the default",
+		Because:   "there are no eligible leader replicas",
+		OnlyKafka: `DescribeConfigs v\d\..*/min\.insync\.replicas\.(Source = DYNAMIC_DEFAULT_BROKER_CONFIG|IsDefault = false|ConfigSynonyms)`,
+		OnlyLeat:  `DescribeConfigs v\d\..*/min\.insync\.replicas\.(Source = DEFAULT_CONFIG|IsDefault = true|ConfigSynonyms)`,
+	},
+	{
+		Key: 32, Case: "TestRandomSequences", What: "the configs of a topic", Kafka: "those of 4.3.1", Leat: "`errors.deadletterqueue.group.enable` of 4.4, too",
+		Because:   "dead letters of share groups are here (KIP-1191)",
+		OnlyKafka: `DescribeConfigs v\d\.Resources(/.*)?\.Configs = length 33`, OnlyLeat: `DescribeConfigs v\d\.Resources(/.*)?\.Configs(/errors\.| = length 34)`,
 	},
 	{
 		Key: 22, Case: "TestInitProducerID", What: "a transactional id", Kafka: "a producer id, once the coordinator is there", Leat: "TRANSACTIONAL_ID_NOT_FOUND",

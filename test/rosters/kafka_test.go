@@ -73,7 +73,9 @@ func kafkas(t *testing.T) rosters {
 				r.set("broker config", f[1], "dynamic", "true")
 			}
 		case "error":
-			r.set("error", f[1], "name", f[2])
+			if f[2] != "NONE" {
+				r.set("error", f[1], "name", f[2])
+			}
 		case "api":
 			r.set("api", f[1], "name", f[2])
 			r.set("api", f[1], "versions", f[3]+" to "+f[4])

@@ -1,0 +1,31 @@
+package differential
+
+// ops are the kinds of steps of random sequences.
+var ops = []op{
+	{"create", 8, (*world).createStep},
+	{"produce", 14, (*world).produceStep},
+	{"idempotent", 14, (*world).idempotentStep},
+	{"unanswered", 2, (*world).unansweredStep},
+	{"fetch", 12, (*world).fetchStep},
+	{"list offsets", 8, (*world).listOffsetsStep},
+	{"delete records", 4, (*world).deleteRecordsStep},
+	{"epoch end", 2, (*world).epochEndStep},
+	{"delete topic", 2, (*world).deleteStep},
+	{"partitions", 2, (*world).partitionsStep},
+	{"incremental configs", 3, (*world).incrementalStep},
+	{"configs", 1, (*world).alterStep},
+	{"describe configs", 3, (*world).describeConfigsStep},
+	{"metadata", 3, (*world).metadataStep},
+	{"describe topics", 2, (*world).describeTopicsStep},
+	{"log dirs", 1, (*world).logDirsStep},
+	{"shape", 1, (*world).shapeStep},
+	{"commit", 7, (*world).commitStep},
+	{"fetch offsets", 6, (*world).fetchOffsetsStep},
+	{"delete offsets", 2, (*world).deleteOffsetsStep},
+	{"describe groups", 4, (*world).describeGroupsStep},
+	{"delete group", 1, (*world).deleteGroupStep},
+	{"join", 4, (*world).joinStep},
+	{"sync", 4, (*world).syncStep},
+	{"heartbeat", 3, (*world).heartbeatStep},
+	{"leave", 2, (*world).leaveStep},
+}
