@@ -46,6 +46,12 @@ type Config struct {
 	// Consumer tells a consumer group's settings. They may change from one Step to the
 	// next.
 	Consumer func(group string) ConsumerSettings
+	// ShareMaxSize is how many members a share group may have; 0: no limit.
+	// group.share.max.size.
+	ShareMaxSize int
+	// Share tells a share group's settings; nil is Kafka's defaults. They may change
+	// from one Step to the next.
+	Share func(group string) ShareSettings
 	// NewID makes member ids unique: it is called once per new member and must
 	// never give the same text twice, also after a restart.
 	NewID func() string

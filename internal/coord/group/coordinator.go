@@ -50,6 +50,10 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.leave(e)
 	case ConsumerHeartbeat:
 		c.consumerHeartbeat(e)
+	case ShareHeartbeat:
+		c.shareHeartbeat(e)
+	case DescribeShare:
+		c.describeShare(e)
 	case DescribeConsumer:
 		c.describeConsumer(e)
 	case Commit:

@@ -27,6 +27,11 @@ func (n *Replayed) count(r Record, known bool, err error) {
 // It keeps no reference to the record's bytes. An error means that the record
 // cannot be decoded; the coordinator is as before.
 func (c *Coordinator) Replay(r Record, n *Replayed) error {
+	if shareKind(r.Key) {
+		known, err := c.replayShare(r)
+		n.count(r, known, err)
+		return err
+	}
 	if consumerKind(r.Key) {
 		known, err := c.replayConsumer(r)
 		n.count(r, known, err)

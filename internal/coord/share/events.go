@@ -75,11 +75,6 @@ type Leave struct {
 // LogStart says that the log begins at Offset: what is below is gone.
 type LogStart struct{ Offset int64 }
 
-// Alter sets where the group reads on: everything before is finished, everything
-// from there on is to be delivered. Since that may go back, it is made durable by a
-// snapshot, not by the Write.
-type Alter struct{ Start int64 }
-
 // Tick tells the time.
 type Tick struct{}
 
@@ -99,7 +94,6 @@ func (Acquire) event()     {}
 func (Acknowledge) event() {}
 func (Leave) event()       {}
 func (LogStart) event()    {}
-func (Alter) event()       {}
 func (Tick) event()        {}
 func (Buried) event()      {}
 func (BuryFailed) event()  {}

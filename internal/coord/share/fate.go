@@ -141,16 +141,6 @@ func (p *Partition) forget(offset int64) {
 	p.rewritten(out)
 }
 
-// alter sets where the group reads on.
-func (p *Partition) alter(start int64) {
-	p.start, p.end = start, start
-	p.breaker = breaker{}
-	p.buryAt = 0
-	p.rewritten(p.rewrite())
-	p.out.Wake = true
-	p.change()
-}
-
 // Dying are records of which dead letters are to be written now, at most so many,
 // all in one range of one cause and count. ok is false when there are none.
 func (p *Partition) Dying(most int64) (d Dead, ok bool) {

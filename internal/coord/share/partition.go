@@ -74,8 +74,6 @@ func (p *Partition) Step(now time.Time, e Event) *Effects {
 		p.leave(t, e)
 	case LogStart:
 		p.logStart(e.Offset)
-	case Alter:
-		p.alter(e.Start)
 	case Tick:
 		p.tick(t)
 	case Buried:

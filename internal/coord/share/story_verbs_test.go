@@ -10,7 +10,7 @@ import (
 var types = map[string]Type{"gap": Gap, "accept": Accept, "release": Release, "reject": Reject, "renew": Renew}
 
 // do carries out one command. Verbs of the world: log, skip, config, wait, start,
-// alter, refuse, grave, crash, snapshot, show. Verbs of a member, behind its name:
+// refuse, grave, crash, snapshot, show. Verbs of a member, behind its name:
 // acquire N [record_limit] [batch=N], ack RANGE=TYPE..., close RANGE=TYPE... (the last
 // request of its session), closes, lost.
 func (w *world) do(line string) error {
@@ -38,17 +38,12 @@ func (w *world) do(line string) error {
 		d, err := time.ParseDuration(f[1])
 		w.wait(d)
 		return err
-	case "start", "alter":
+	case "start":
 		n, err := strconv.ParseInt(f[1], 10, 64)
 		if err != nil {
 			return err
 		}
-		if f[0] == "start" {
-			w.step(LogStart{n})
-			return nil
-		}
-		w.step(Alter{n})
-		w.snapshot()
+		w.step(LogStart{n})
 		return nil
 	case "refuse":
 		w.refuse = true

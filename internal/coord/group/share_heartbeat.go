@@ -1,0 +1,243 @@
+package group
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// shareHeartbeat is all that a member of a share group says: that it joins (epoch 0),
+// that it is there, what it reads, that it leaves (-1).
+func (c *Coordinator) shareHeartbeat(e ShareHeartbeat) {
+	err := c.shareBeat(e)
+	if err == nil {
+		return
+	}
+	c.whenShown(c.groups[e.Req.GroupID], func(lost error) {
+		if lost != nil {
+			err = lost
+		}
+		c.reply(e.Token, shareFailed(e.Req, err))
+	})
+}
+
+func shareFailed(req *kmsg.ShareGroupHeartbeatRequest, err error) *kmsg.ShareGroupHeartbeatResponse {
+	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
+	res.ErrorCode = codeOf(err)
+	text := err.Error()
+	var f *fault
+	if !errors.As(err, &f) {
+		text = kerr.TypedErrorForCode(res.ErrorCode).Description
+	}
+	res.ErrorMessage = &text
+	return res
+}
+
+// shareBeat answers, or returns why it cannot be answered well; then nothing has
+// changed.
+func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
+	req := e.Req
+	invalid := func(text string) error { return &fault{kerr.InvalidRequest, text} }
+	blank := func(s string) bool { return strings.TrimSpace(s) == "" }
+	joins := req.MemberEpoch == joinEpoch
+	switch {
+	case blank(req.MemberID):
+		return invalid("MemberId can't be empty.")
+	case blank(req.GroupID):
+		return invalid("GroupId can't be empty.")
+	case req.RackID != nil && blank(*req.RackID):
+		return invalid("RackId can't be empty.")
+	case joins && len(req.SubscribedTopicNames) == 0:
+		return invalid("SubscribedTopicNames must be set in first request.")
+	case req.MemberEpoch < leaveEpoch:
+		return invalid("MemberEpoch is invalid.")
+	}
+	g := c.groups[req.GroupID]
+	switch {
+	case g == nil && !joins:
+		return faultf(kerr.GroupIDNotFound, "Share group %s not found.", req.GroupID)
+	case g != nil && g.shares() == nil && (!joins || g.modern != nil || !g.vacant() || g.recorded() || len(g.offsets) > 0):
+		return faultf(kerr.GroupIDNotFound, "Group %s is not a share group.", req.GroupID)
+	}
+	if req.MemberEpoch == leaveEpoch {
+		return c.shareLeave(e, g.shares())
+	}
+	undo := func() {}
+	if g == nil {
+		g = c.create(req.GroupID)
+	}
+	if g.shares() == nil {
+		old := g.classicGroup
+		g.modern, g.classicGroup = newShareGroup(g), newClassicGroup(time.Time{})
+		undo = func() { g.modern, g.classicGroup = nil, old }
+	}
+	sg := g.shares()
+	old := sg.members[req.MemberID]
+	if err := c.checkShareMember(req, sg, old); err != nil {
+		undo()
+		c.touch(g)
+		return err
+	}
+	ch := c.changeShares(sg)
+	ch.undo = undo
+	m := old.told(e)
+	changed := old == nil || !slices.Equal(old.topics, m.topics)
+	if old == nil {
+		c.note(g, "member %s joins", m.id)
+		ch.undo = func() {
+			delete(sg.sessions, m.id)
+			undo()
+		}
+	}
+	if changed || old.clientID != m.clientID || old.clientHost != m.clientHost || !samePtr(old.rack, m.rack) {
+		ch.put(m)
+	}
+	if changed || sg.stale {
+		ch.advance()
+	}
+	// A member that tells all of itself wants to be told all.
+	full := joins || req.SubscribedTopicNames != nil
+	if m.epoch != sg.epoch {
+		n := *m
+		n.previous, n.epoch = m.epoch, sg.epoch
+		if joins {
+			n.previous = 0
+		}
+		ch.told(&n)
+		m, full = &n, true
+	} else if req.MemberEpoch != m.epoch {
+		full = true // the answer with its epoch may have been lost
+	}
+	settings := c.shareSettings(g.id)
+	sg.sessions[m.id] = c.now.Add(settings.Session)
+
+	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
+	res.MemberID = &m.id
+	res.MemberEpoch = m.epoch
+	res.HeartbeatIntervalMillis = int32(settings.Heartbeat.Milliseconds())
+	if full {
+		res.Assignment = shareAssignmentOf(sg.target[m.id])
+	}
+	ch.end(func(err error) {
+		if err != nil {
+			c.reply(e.Token, shareFailed(req, err))
+			return
+		}
+		c.reply(e.Token, res)
+	})
+	return nil
+}
+
+// checkShareMember says whether a member may go on as it says. The epoch before will
+// do if the answer with the newer one may have been lost.
+func (c *Coordinator) checkShareMember(req *kmsg.ShareGroupHeartbeatRequest, sg *shareGroup, m *shareMember) error {
+	const again = "The member must abandon all its partitions and rejoin."
+	switch {
+	case m == nil && req.MemberEpoch != joinEpoch:
+		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.GroupID)
+	case m == nil && c.cfg.ShareMaxSize > 0 && len(sg.members) >= c.cfg.ShareMaxSize:
+		return faultf(kerr.GroupMaxSizeReached, "The share group has reached its maximum capacity of %d members.", c.cfg.ShareMaxSize)
+	case m == nil || req.MemberEpoch == joinEpoch:
+		return nil
+	case req.MemberEpoch > m.epoch:
+		return faultf(kerr.FencedMemberEpoch, "The share group member has a greater member epoch (%d) than the one known by the group coordinator (%d). "+again, req.MemberEpoch, m.epoch)
+	case req.MemberEpoch < m.epoch && req.MemberEpoch != m.previous:
+		return faultf(kerr.FencedMemberEpoch, "The share group member has a smaller member epoch (%d) than the one known by the group coordinator (%d). "+again, req.MemberEpoch, m.epoch)
+	}
+	return nil
+}
+
+// told is the member with what a request says of it; what is not said stays.
+func (m *shareMember) told(e ShareHeartbeat) *shareMember {
+	n := shareMember{id: strings.Clone(e.Req.MemberID)}
+	if m != nil {
+		n = *m
+	}
+	n.clientID, n.clientHost = e.Client.ID, e.Client.Host
+	if e.Req.RackID != nil {
+		n.rack = clonePtr(e.Req.RackID)
+	}
+	if e.Req.SubscribedTopicNames != nil {
+		n.topics = sortedSet(cloneStrings(e.Req.SubscribedTopicNames))
+	}
+	return &n
+}
+
+func samePtr(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+// shareLeave takes a member out at once.
+func (c *Coordinator) shareLeave(e ShareHeartbeat, sg *shareGroup) error {
+	req := e.Req
+	if sg.members[req.MemberID] == nil {
+		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.GroupID)
+	}
+	id := strings.Clone(req.MemberID)
+	c.note(sg.g, "member %s leaves", id)
+	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
+	res.MemberID, res.MemberEpoch = &id, leaveEpoch
+	sg.fence(c, []string{id}).end(func(err error) {
+		if err != nil {
+			c.reply(e.Token, shareFailed(req, err))
+			return
+		}
+		c.reply(e.Token, res)
+	})
+	return nil
+}
+
+func shareAssignmentOf(ps []partition) *kmsg.ShareGroupHeartbeatResponseAssignment {
+	a := kmsg.NewShareGroupHeartbeatResponseAssignment()
+	a.TopicPartitions = []kmsg.ShareGroupHeartbeatResponseAssignmentTopicPartition{}
+	for topic, ps := range byTopic(ps) {
+		t := kmsg.NewShareGroupHeartbeatResponseAssignmentTopicPartition()
+		t.TopicID, t.Partitions = topic, indexes(ps)
+		a.TopicPartitions = append(a.TopicPartitions, t)
+	}
+	return &a
+}
+
+// describeShare shows one share group.
+func (c *Coordinator) describeShare(e DescribeShare) {
+	res := kmsg.NewShareGroupDescribeResponseGroup()
+	res.GroupID = e.Group
+	g := c.groups[e.Group]
+	switch {
+	case g == nil:
+		res.ErrorCode = kerr.GroupIDNotFound.Code
+		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
+	case g.shares() == nil:
+		res.ErrorCode = kerr.GroupIDNotFound.Code
+		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " is not a share group.")
+	default:
+		sg := g.shares()
+		res.GroupState, res.GroupEpoch, res.AssignmentEpoch, res.Assignor = sg.stateName(), sg.epoch, sg.epoch, "simple"
+		for _, id := range sortedNames(sg.members) {
+			m := sg.members[id]
+			d := kmsg.NewShareGroupDescribeResponseGroupMember()
+			d.MemberID, d.RackID, d.MemberEpoch, d.ClientID, d.ClientHost = m.id, m.rack, m.epoch, m.clientID, m.clientHost
+			d.SubscribedTopicNames = append([]string{}, m.topics...)
+			for topic, ps := range byTopic(sg.target[id]) {
+				name, ok := c.topics.TopicName(topic)
+				if !ok {
+					continue
+				}
+				t := kmsg.NewShareGroupDescribeResponseGroupMemberAssignmentTopicPartition()
+				t.TopicID, t.Topic, t.Partitions = topic, name, indexes(ps)
+				d.Assignment.TopicPartitions = append(d.Assignment.TopicPartitions, t)
+			}
+			res.Members = append(res.Members, d)
+		}
+	}
+	c.whenShown(g, func(err error) {
+		if err != nil {
+			res = kmsg.NewShareGroupDescribeResponseGroup()
+			res.GroupID = e.Group
+			res.ErrorCode = codeOf(err)
+		}
+		c.reply(e.Token, res)
+	})
+}
