@@ -45,6 +45,10 @@ type Broker struct {
 	Catalog *catalog.Catalog
 	// Groups is the coordinator of consumer groups.
 	Groups *Groups
+	// Txns is the coordinator of transactions.
+	Txns *Txns
+	// Shares is what share groups have of the partitions.
+	Shares *Shares
 	Log    *slog.Logger
 	// Recovery tells what the start found.
 	Recovery *plog.Report
@@ -142,6 +146,11 @@ func Open(cfg Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.Groups = NewGroups(GroupsOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now})
+	b.Shares = newShares(b)
+	b.Txns = NewTxns(TxnsOptions{
+		Store: b.Store, Catalog: b.Catalog, Groups: b.Groups, Epoch: b.Epoch, Partition: b.Partition, CreateTopic: b.EnsureTopic,
+		NewProducerID: b.NextProducerID, Logger: cfg.Log, Now: cfg.Now,
+	})
 	ctx, stop := sched.WithCancel(context.Background())
 	b.stop = stop
 	b.work.Go(func() { b.retain(ctx) })
@@ -307,5 +316,7 @@ func (b *Broker) Abandon() {
 func (b *Broker) halt() {
 	b.stop()
 	b.work.Wait()
+	b.Shares.close()
+	b.Txns.Close()
 	b.Groups.Close()
 }

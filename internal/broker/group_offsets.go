@@ -106,8 +106,8 @@ func lookUp(s *catalog.Snapshot, byID bool, name string, id [16]byte) (*catalog.
 }
 
 // Fetch tells committed offsets, of one group (before v8) or of several.
-// RequireStable has nothing to wait for as long as there are no transactions:
-// every offset that is shown is durable.
+// Every offset that is shown is durable; with RequireStable those that a transaction
+// is about to replace are not shown.
 func (g *Groups) Fetch(req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetchResponse)) {
 	res := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	if req.Version < 8 {
@@ -121,7 +121,7 @@ func (g *Groups) Fetch(req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetch
 		rg, sg := &req.Groups[i], &res.Groups[i]
 		sg.Default()
 		sg.Group = rg.Group
-		e := group.FetchOffsets{Group: rg.Group, MemberID: rg.MemberID, MemberEpoch: rg.MemberEpoch, All: rg.Topics == nil}
+		e := group.FetchOffsets{Group: rg.Group, MemberID: rg.MemberID, MemberEpoch: rg.MemberEpoch, All: rg.Topics == nil, Stable: req.RequireStable}
 		var unknown []kmsg.OffsetFetchResponseGroupTopic
 		for _, rt := range rg.Topics {
 			name := rt.Topic
@@ -179,7 +179,7 @@ func unknownFetch(id [16]byte, partitions []int32, code int16) kmsg.OffsetFetchR
 
 // fetchOne is Fetch before v8.
 func (g *Groups) fetchOne(req *kmsg.OffsetFetchRequest, res *kmsg.OffsetFetchResponse, done func(*kmsg.OffsetFetchResponse)) {
-	e := group.FetchOffsets{Group: req.Group, MemberEpoch: -1, All: req.Topics == nil && req.Version >= 2}
+	e := group.FetchOffsets{Group: req.Group, MemberEpoch: -1, All: req.Topics == nil && req.Version >= 2, Stable: req.RequireStable}
 	for _, t := range req.Topics {
 		e.Topics = append(e.Topics, group.TopicPartitions{Topic: t.Topic, Partitions: t.Partitions})
 	}

@@ -40,19 +40,22 @@ func (g *Groups) topicExists(name string, id [16]byte) bool {
 
 func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
 	if b.Control() {
-		return nil
+		m, ok, err := b.Marker()
+		if ok {
+			s.machine.ReplayEnd(m.ProducerID, m.Commit)
+		}
+		return err
 	}
+	take := s.machine.Replay
 	if b.Transactional() {
-		// What a transaction brings counts when it is committed, which nothing here
-		// can say yet.
-		n.Skipped += int(b.NumRecords())
-		return nil
+		// It counts when the transaction is committed.
+		take = func(r group.Record, n *group.Replayed) error { return s.machine.ReplayTxn(b.ProducerID(), r, n) }
 	}
 	for r, err := range b.Records(maxGroupRecords) {
 		if err != nil {
 			return err
 		}
-		if err := s.machine.Replay(group.Record{Key: r.Key, Value: r.Value}, n); err != nil {
+		if err := take(group.Record{Key: r.Key, Value: r.Value}, n); err != nil {
 			n.Skipped++
 			s.groups.opt.Logger.Warn("a record of the groups' topic cannot be read and is skipped",
 				"partition", s, "offset", r.Offset, "err", err)
@@ -86,10 +89,23 @@ func (s *groupShard) stepLoaded(event func() group.Event) {
 // carryOut appends what the machine wants appended, and gathers what is left to
 // do when the lock is free. Called with mu held.
 func (s *groupShard) carryOut(eff group.Effects) group.Effects {
+	return s.carryOutWith(eff, nil, nil, nil)
+}
+
+// carryOutWith is carryOut with ops that are submitted together with the first write
+// that belongs to a transaction; pos and failed are set by what becomes of it.
+func (s *groupShard) carryOutWith(eff group.Effects, ops []plog.Op, at *plog.Pos, failed *error) group.Effects {
 	// Reports about writes may cause more effects, which come behind these.
 	for i := 0; i < len(eff.Writes); i++ {
 		w := eff.Writes[i]
-		pos, err := s.append(w.Records)
+		var with []plog.Op
+		if w.Producer != nil {
+			with = ops
+		}
+		pos, err := s.append(w.Records, w.Producer, with)
+		if w.Producer != nil {
+			*at, *failed = pos, err
+		}
 		if refused := err != nil; refused != s.refused {
 			// Said when it begins and when it ends: clients come back every moment.
 			if s.refused = refused; refused {
@@ -112,14 +128,31 @@ func (s *groupShard) carryOut(eff group.Effects) group.Effects {
 	return eff
 }
 
-// append writes one batch. It does not wait for the disk.
-func (s *groupShard) append(records []group.Record) (plog.Pos, error) {
+// ended tells the machine that a transaction has ended with what is at pos, and carries
+// out what follows. Called with mu held.
+func (s *groupShard) ended(e group.TxnEnd, pos plog.Pos) group.Effects {
+	eff := s.machine.Step(s.groups.opt.Now(), e)
+	s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, eff.Placed, err) })
+	return s.carryOut(eff)
+}
+
+// append writes one batch, of a producer's transaction if there is one, together with
+// other ops. It does not wait for the disk.
+func (s *groupShard) append(records []group.Record, of *group.Producer, with []plog.Op) (plog.Pos, error) {
 	now := s.groups.opt.Now().UnixMilli()
 	rs := make([]kafka.Record, len(records))
 	for i, r := range records {
 		rs[i] = kafka.Record{Timestamp: now, Key: r.Key, Value: r.Value}
 	}
-	_, pos, err := s.groups.opt.Store.Submit(plog.Append(s.log, kafka.Build(kafka.BatchSpec{}, rs)))
+	spec := kafka.BatchSpec{}
+	if of != nil {
+		spec.Transactional, spec.Producer = true, &kafka.ProducerSpec{ID: of.ID, Epoch: of.Epoch, Sequence: -1}
+	}
+	op := plog.Append(s.log, kafka.Build(spec, rs))
+	if of != nil {
+		op = plog.Begins(op)
+	}
+	_, pos, err := s.groups.opt.Store.Submit(append(with, op)...)
 	return pos, err
 }
 

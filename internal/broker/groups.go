@@ -74,6 +74,11 @@ func NewGroups(opt GroupsOptions) *Groups {
 	policy := s.Text("group.consumer.migration.policy")
 	g.cfg.ConsumerUpgrade = policy == "bidirectional" || policy == "upgrade"
 	g.cfg.ConsumerDowngrade = policy == "bidirectional" || policy == "downgrade"
+	g.cfg.ShareMaxSize = int(s.Int("group.share.max.size"))
+	g.cfg.Share = func(id string) group.ShareSettings {
+		s := opt.Catalog.Snapshot()
+		return group.ShareSettings{Session: s.GroupMillis(id, "share.session.timeout.ms"), Heartbeat: s.GroupMillis(id, "share.heartbeat.interval.ms")}
+	}
 	g.cfg.Consumer = func(id string) group.ConsumerSettings {
 		s := opt.Catalog.Snapshot()
 		return group.ConsumerSettings{
@@ -151,6 +156,15 @@ func (g *Groups) Ready(ctx context.Context) error {
 	}
 	g.load(t)
 	return nil
+}
+
+// shardAt returns the machine of a partition; nil when there is none.
+func (g *Groups) shardAt(partition int32) *groupShard {
+	p := g.shards.Load()
+	if p == nil || int(partition) >= len(*p) {
+		return nil
+	}
+	return (*p)[partition]
 }
 
 // all returns the machines that work, none when the topic does not exist, and

@@ -488,7 +488,7 @@ func TestGroupsSkipWhatTheyCannotRead(t *testing.T) {
 	}
 	l := b.store.Log(plog.ID{Topic: b.cat.Snapshot().Topic(OffsetsTopic).ID, Partition: int32(groupPartition("g", 4))})
 	for _, spec := range []kafka.BatchSpec{{}, {Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}} {
-		_, pos, err := b.store.Submit(plog.Append(l, kafka.Build(spec, []kafka.Record{{Key: []byte{0, 1, 9}, Value: []byte{1}}, {Key: []byte("junk")}, {}})))
+		_, pos, err := b.store.Submit(plog.Begins(plog.Append(l, kafka.Build(spec, []kafka.Record{{Key: []byte{0, 1, 9}, Value: []byte{1}}, {Key: []byte("junk")}, {}}))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -503,8 +503,8 @@ func TestGroupsSkipWhatTheyCannotRead(t *testing.T) {
 	if got := offsetsOf(answer(t, b.groups.Fetch, fetchAll("g"))); got != "t/0=1 at 1, t/1=2 at 2" {
 		t.Error(got)
 	}
-	if n := strings.Count(b.logged.String(), "cannot be read and is skipped"); n != 2 {
-		t.Errorf("%d lines for two records: %s", n, b.logged)
+	if n := strings.Count(b.logged.String(), "cannot be read and is skipped"); n != 4 {
+		t.Errorf("%d lines for two records of each kind: %s", n, b.logged)
 	}
 }
 

@@ -32,16 +32,24 @@ type Produced struct {
 // bytes are changed in place and not kept. The error is a *kafka.RecordsError, a
 // catalog.Refusal or a kerr value.
 func (b *Broker) Produce(ctx context.Context, p *Partition, records []byte) (Produced, error) {
-	return b.produce(ctx, p, records, b.Store.Submit)
+	return b.produce(ctx, p, records, TxnProducer{}, b.Store.Submit)
 }
 
 // GatherProduce is Produce for who calls Store.Flush afterwards, whatever it returns:
 // see plog.Store.Gather.
 func (b *Broker) GatherProduce(ctx context.Context, p *Partition, records []byte) (Produced, error) {
-	return b.produce(ctx, p, records, b.Store.Gather)
+	return b.produce(ctx, p, records, TxnProducer{}, b.Store.Gather)
 }
 
-func (b *Broker) produce(ctx context.Context, p *Partition, records []byte, submit func(...plog.Op) ([]plog.Result, plog.Pos, error)) (Produced, error) {
+// ProduceFrom is Produce, or GatherProduce, of a producer that may be transactional.
+func (b *Broker) ProduceFrom(ctx context.Context, p *Partition, records []byte, from TxnProducer, gather bool) (Produced, error) {
+	if gather {
+		return b.produce(ctx, p, records, from, b.Store.Gather)
+	}
+	return b.produce(ctx, p, records, from, b.Store.Submit)
+}
+
+func (b *Broker) produce(ctx context.Context, p *Partition, records []byte, from TxnProducer, submit submitting) (Produced, error) {
 	if catalog.InternalTopic(p.Topic()) {
 		return Produced{}, kerr.InvalidTopicException
 	}
@@ -54,7 +62,15 @@ func (b *Broker) produce(ctx context.Context, p *Partition, records []byte, subm
 		return Produced{}, err
 	}
 	defer release()
+	if batch.Transactional() && from.ID == "" {
+		return Produced{}, kerr.TransactionalIDAuthorizationFailed // Kafka's answer: nobody may write for no id
+	}
 	rs, pos, err := submit(plog.Append(p.Log, batch))
+	if batch.Transactional() && errors.Is(err, plog.ErrNoTransaction) {
+		if rs, pos, err = b.Txns.produce(from, p, batch, submit); err != nil {
+			err = produceError(err, from.Implicit)
+		}
+	}
 	if errors.Is(err, plog.ErrDeleted) {
 		return Produced{}, kerr.UnknownTopicOrPartition
 	}
@@ -81,8 +97,6 @@ func (b *Broker) admissible(p *Partition, records []byte) (kafka.Batch, error) {
 		return nil, catalog.Refuse(kerr.InvalidRecord, "exactly one record batch per partition is taken; %d bytes follow the first", len(rest))
 	case len(batch) > view.MaxMessageBytes:
 		return nil, catalog.Refuse(kerr.MessageTooLarge, "the record batch has %d bytes, max.message.bytes of topic %s is %d", len(batch), p.Topic(), view.MaxMessageBytes)
-	case batch.Transactional():
-		return nil, catalog.Refuse(kerr.InvalidTxnState, "no transaction of producer %d is open here", batch.ProducerID())
 	}
 	opt := kafka.CheckOptions{Keys: view.Log.Compact, Limit: openLimit}
 	if !view.Log.LogAppendTime {

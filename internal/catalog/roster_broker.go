@@ -14,6 +14,8 @@ var brokerDefs = []Def{
 	{Name: "connections.max.idle.ms", Type: Long, Default: "600000", Does: "A connection without requests is closed after this time."},
 	{Name: "default.replication.factor", Type: Int, Default: "1"},
 	{Name: "delete.topic.enable", Type: Boolean, Default: "true", Does: "Topics may be deleted."},
+	{Name: "errors.deadletterqueue.auto.create.topics.enable", Type: Boolean, Default: "false", Does: "The dead-letter topic of a share group is created when it is needed and not there."},
+	{Name: "errors.deadletterqueue.topic.name.prefix", Type: String, Default: "dlq.", Does: "How the names of share groups' dead-letter topics begin; empty: as they like."},
 	{Name: "fetch.max.bytes", Type: Int, Default: "57671680", check: atLeast(1024), Does: "The most bytes of records in one answer to Fetch, but for a single larger batch."},
 	{Name: "group.consumer.assignment.interval.ms", Type: Int, Default: "1000", check: atLeast(0), Dynamic: true, Does: "consumer.assignment.interval.ms of groups that have none of their own."},
 	{Name: "group.consumer.assignors", Type: List, Default: "uniform,range", check: someOf("uniform", "range"), Does: "The assignors that members of consumer groups may ask for; the first is for those that do not ask."},
@@ -31,6 +33,23 @@ var brokerDefs = []Def{
 	{Name: "group.max.session.timeout.ms", Type: Int, Default: "1800000", Does: "The longest session timeout that a member of a classic group may ask for."},
 	{Name: "group.max.size", Type: Int, Default: "2147483647", check: atLeast(1), Does: "The most members that a classic group may have."},
 	{Name: "group.min.session.timeout.ms", Type: Int, Default: "6000", Does: "The shortest session timeout that a member of a classic group may ask for."},
+	{Name: "group.share.delivery.count.limit", Type: Int, Default: "5", check: between(2, 10), Does: "share.delivery.count.limit of groups that have none of their own."},
+	{Name: "group.share.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "share.heartbeat.interval.ms of groups that have none of their own."},
+	{Name: "group.share.max.delivery.count.limit", Type: Int, Default: "10", check: between(5, 25), Does: "The largest share.delivery.count.limit of a group."},
+	{Name: "group.share.max.heartbeat.interval.ms", Type: Int, Default: "15000", check: atLeast(1), Does: "The longest share.heartbeat.interval.ms of a group."},
+	{Name: "group.share.max.partition.max.record.locks", Type: Int, Default: "4000", check: between(2000, 10000), Does: "The largest share.partition.max.record.locks of a group."},
+	{Name: "group.share.max.record.lock.duration.ms", Type: Int, Default: "86400000", check: between(30000, 86400000), Does: "The longest share.record.lock.duration.ms of a group. Kafka's default is 60000, and its most 3600000: models may take longer."},
+	{Name: "group.share.max.session.timeout.ms", Type: Int, Default: "60000", check: atLeast(1), Does: "The longest share.session.timeout.ms of a group."},
+	{Name: "group.share.max.share.sessions", Type: Int, Default: "2000", check: atLeast(1), Does: "The most share sessions at a time."},
+	{Name: "group.share.max.size", Type: Int, Default: "200", check: between(1, 1000), Does: "The most members that a share group may have."},
+	{Name: "group.share.min.delivery.count.limit", Type: Int, Default: "2", check: between(2, 5), Does: "The smallest share.delivery.count.limit of a group."},
+	{Name: "group.share.min.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "The shortest share.heartbeat.interval.ms of a group."},
+	{Name: "group.share.min.partition.max.record.locks", Type: Int, Default: "100", check: between(100, 2000), Does: "The smallest share.partition.max.record.locks of a group."},
+	{Name: "group.share.min.record.lock.duration.ms", Type: Int, Default: "15000", check: between(1000, 30000), Does: "The shortest share.record.lock.duration.ms of a group."},
+	{Name: "group.share.min.session.timeout.ms", Type: Int, Default: "45000", check: atLeast(1), Does: "The shortest share.session.timeout.ms of a group."},
+	{Name: "group.share.partition.max.record.locks", Type: Int, Default: "2000", check: between(100, 10000), Does: "share.partition.max.record.locks of groups that have none of their own."},
+	{Name: "group.share.record.lock.duration.ms", Type: Int, Default: "30000", check: between(1000, 3600000), Does: "share.record.lock.duration.ms of groups that have none of their own."},
+	{Name: "group.share.session.timeout.ms", Type: Int, Default: "45000", check: atLeast(1), Does: "share.session.timeout.ms of groups that have none of their own."},
 	{Name: "leat.scrub.bytes.per.second", Type: Long, Default: "10485760", check: atLeast(1), Dynamic: true, Does: "How fast complete segments are read back to find damage before it is needed. Leat's own."},
 	{Name: "leat.scrub.interval.ms", Type: Long, Default: "604800000", check: atLeast(-1), Dynamic: true, Does: "How long after the end of one such round the next begins; -1: never. The first begins an hour after the start, or after this time if that is less. Leat's own."},
 	{Name: "listeners", Type: List, Default: "PLAINTEXT://:9092", Does: "Where the broker listens, as NAME://host:port, separated by commas."},
@@ -45,6 +64,8 @@ var brokerDefs = []Def{
 	{Name: "log.flush.interval.ms", Type: Long, Null: true, Dynamic: true},
 	{Name: "log.index.interval.bytes", Type: Int, Default: "4096", check: atLeast(0), Dynamic: true, Does: "Bytes of log between two entries of an index."},
 	{Name: "log.index.size.max.bytes", Type: Int, Default: "10485760", check: atLeast(4), Dynamic: true},
+	{Name: "log.local.retention.bytes", Type: Long, Default: "-2", check: atLeast(-2), Dynamic: true},
+	{Name: "log.local.retention.ms", Type: Long, Default: "-2", check: atLeast(-2), Dynamic: true},
 	{Name: "log.message.timestamp.after.max.ms", Type: Long, Default: "3600000", check: atLeast(0), Dynamic: true, Does: "How far a record's timestamp may lie in the future."},
 	{Name: "log.message.timestamp.before.max.ms", Type: Long, Default: "9223372036854775807", check: atLeast(0), Dynamic: true, Does: "How far a record's timestamp may lie in the past."},
 	{Name: "log.message.timestamp.type", Type: String, Default: "CreateTime", check: oneOf("CreateTime", "LogAppendTime"), Dynamic: true, Does: "CreateTime (the producer's) or LogAppendTime (the broker's)."},
@@ -76,8 +97,16 @@ var brokerDefs = []Def{
 	{Name: "offsets.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "Segment size of __consumer_offsets."},
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Does: "How long an idle producer is remembered."},
 	{Name: "queued.max.request.bytes", Type: Long, Default: "-1", Does: "Memory for requests of all connections together; -1: 256 MiB."},
+	{Name: "share.coordinator.snapshot.update.records.per.snapshot", Type: Int, Default: "500", check: atLeast(0), Does: "The state of a share-partition is written whole after so many changes."},
+	{Name: "share.coordinator.state.topic.num.partitions", Type: Int, Default: "50", check: atLeast(1), Does: "Partitions of __share_group_state, when it is created."},
+	{Name: "share.coordinator.state.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(14), Does: "Segment size of __share_group_state."},
 	{Name: "socket.request.max.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "The largest request."},
 	{Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", check: atLeast(-1), Does: "What the system buffers of an answer on its way to a client (SO_SNDBUF); -1: as much as it likes."},
+	{Name: "transaction.max.timeout.ms", Type: Int, Default: "900000", check: atLeast(1), Does: "The longest time-out of transactions that a producer may ask for."},
+	{Name: "transaction.remove.expired.transaction.cleanup.interval.ms", Type: Int, Default: "3600000", check: atLeast(1), Does: "How often expired transactional ids are looked for."},
+	{Name: "transaction.state.log.num.partitions", Type: Int, Default: "50", check: atLeast(1), Does: "Partitions of __transaction_state, when it is created."},
+	{Name: "transaction.state.log.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "Segment size of __transaction_state."},
+	{Name: "transactional.id.expiration.ms", Type: Int, Default: "604800000", check: atLeast(1), Does: "How long a transactional id that is not used is kept."},
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", Dynamic: true},
 }
 
@@ -104,14 +133,14 @@ fetch.purgatory.purge.interval.requests follower.fetch.last.tiered.offset.enable
 group.coordinator.append.linger.ms
 group.coordinator.background.threads group.coordinator.cached.buffer.max.bytes
 group.coordinator.rebalance.protocols group.coordinator.threads group.share.assignment.interval.ms
-group.share.assignors group.share.delivery.count.limit group.share.heartbeat.interval.ms
-group.share.max.assignment.interval.ms group.share.max.delivery.count.limit
-group.share.max.heartbeat.interval.ms group.share.max.partition.max.record.locks
-group.share.max.record.lock.duration.ms group.share.max.session.timeout.ms group.share.max.share.sessions
-group.share.max.size group.share.min.assignment.interval.ms group.share.min.delivery.count.limit
-group.share.min.heartbeat.interval.ms group.share.min.partition.max.record.locks
-group.share.min.record.lock.duration.ms group.share.min.session.timeout.ms
-group.share.partition.max.record.locks group.share.record.lock.duration.ms group.share.session.timeout.ms
+group.share.assignors 
+group.share.max.assignment.interval.ms 
+
+
+group.share.min.assignment.interval.ms 
+
+
+
 group.streams.assignment.interval.ms group.streams.heartbeat.interval.ms
 group.streams.initial.rebalance.delay.ms group.streams.max.assignment.interval.ms
 group.streams.max.heartbeat.interval.ms group.streams.max.session.timeout.ms group.streams.max.size
@@ -122,7 +151,7 @@ inter.broker.listener.name kafka.metrics.polling.interval.secs kafka.metrics.rep
 leader.imbalance.check.interval.seconds log.cleaner.dedupe.buffer.size log.cleaner.io.buffer.load.factor
 log.cleaner.io.buffer.size log.cleaner.io.max.bytes.per.second log.cleaner.threads log.dir.failure.timeout.ms
 log.flush.offset.checkpoint.interval.ms log.flush.scheduler.interval.ms
-log.flush.start.offset.checkpoint.interval.ms log.local.retention.bytes log.local.retention.ms
+log.flush.start.offset.checkpoint.interval.ms
 max.connection.creation.rate max.connections.per.ip.overrides metadata.log.dir
 metadata.log.max.record.bytes.between.snapshots metadata.log.max.snapshot.interval.ms
 metadata.log.segment.bytes metadata.log.segment.ms metadata.max.idle.interval.ms metadata.max.retention.bytes
@@ -147,15 +176,13 @@ replica.high.watermark.checkpoint.interval.ms replica.lag.time.max.ms replica.se
 replica.socket.receive.buffer.bytes replica.socket.timeout.ms replication.quota.window.num
 replication.quota.window.size.seconds request.timeout.ms share.coordinator.append.linger.ms
 share.coordinator.cached.buffer.max.bytes share.coordinator.load.buffer.size
-share.coordinator.snapshot.update.records.per.snapshot share.coordinator.state.topic.compression.codec
-share.coordinator.state.topic.min.isr share.coordinator.state.topic.num.partitions
-share.coordinator.state.topic.replication.factor share.coordinator.state.topic.segment.bytes
+share.coordinator.state.topic.compression.codec
+share.coordinator.state.topic.min.isr 
+share.coordinator.state.topic.replication.factor 
 share.coordinator.threads share.coordinator.write.timeout.ms share.fetch.purgatory.purge.interval.requests
 socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms socket.listen.backlog.size
 socket.receive.buffer.bytes telemetry.max.bytes
-transaction.abort.timed.out.transaction.cleanup.interval.ms transaction.max.timeout.ms
-transaction.partition.verification.enable transaction.remove.expired.transaction.cleanup.interval.ms
-transaction.state.log.load.buffer.size transaction.state.log.min.isr transaction.state.log.num.partitions
-transaction.state.log.replication.factor transaction.state.log.segment.bytes
-transaction.two.phase.commit.enable transactional.id.expiration.ms
+transaction.abort.timed.out.transaction.cleanup.interval.ms transaction.partition.verification.enable
+transaction.state.log.load.buffer.size transaction.state.log.min.isr
+transaction.state.log.replication.factor transaction.two.phase.commit.enable
 `)

@@ -38,6 +38,14 @@ func (s *Store) EnableTransactions() error {
 	return s.checkpointAlways()
 }
 
+// MaxMarkers is how many markers one unit can hold besides what it tells them of: a
+// unit fits into one file of the write-ahead log.
+func (s *Store) MaxMarkers() int { return int(s.opt.WALFileSize / 2 / markerBytes) }
+
+// markerBytes is what a marker takes in the write-ahead log, and its transaction's
+// part of a decision's record.
+const markerBytes = 256
+
 // unstable are the transactions of one log whose end readers may not know yet: open
 // ones, and ended ones whose marker is not durable. Its lock is the last to be taken.
 type unstable struct {

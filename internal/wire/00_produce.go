@@ -35,9 +35,6 @@ import (
 //   - v13: topic ids (KIP-516)
 func (a *api) produce(r *Request, req *kmsg.ProduceRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	if req.Acks < -1 || req.Acks > 1 {
-		return answer(produceRefused(req, resp, kerr.InvalidRequiredAcks.Code))
-	}
 	var pos plog.Pos
 	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(req.Topics))
 	for i := range req.Topics {
@@ -102,14 +99,19 @@ func (a *api) producePartition(r *Request, req *kmsg.ProduceRequest, t *kmsg.Pro
 	if err == nil && req.Version < 7 && isZstd(rp.Records) {
 		err = kerr.UnsupportedCompressionType
 	}
+	if err == nil && (req.Acks < -1 || req.Acks > 1) {
+		err = kerr.InvalidRequiredAcks
+	}
 	var done broker.Produced
-	switch {
-	case err != nil:
-	case r.Alone && req.Acks == -1:
-		r.Gathered = true
-		done, err = a.broker.GatherProduce(r.Ctx, part, rp.Records)
-	default: // acks=1 is answered before the sync, and acks=0 not at all
-		done, err = a.broker.Produce(r.Ctx, part, rp.Records)
+	if err == nil {
+		// acks=1 is answered before the sync, and acks=0 not at all
+		gather := r.Alone && req.Acks == -1
+		r.Gathered = r.Gathered || gather
+		from := broker.TxnProducer{Implicit: req.Version >= 12}
+		if req.TransactionID != nil {
+			from.ID = *req.TransactionID
+		}
+		done, err = a.broker.ProduceFrom(r.Ctx, part, rp.Records, from, gather)
 	}
 	if err != nil {
 		a.produceError(r, &out, err)
@@ -188,20 +190,4 @@ func produceFailed(resp *kmsg.ProduceResponse, code int16) {
 			}
 		}
 	}
-}
-
-// produceRefused answers every partition with the code.
-func produceRefused(req *kmsg.ProduceRequest, resp *kmsg.ProduceResponse, code int16) *kmsg.ProduceResponse {
-	for i := range req.Topics {
-		t := &req.Topics[i]
-		rt := kmsg.NewProduceResponseTopic()
-		rt.Topic, rt.TopicID = t.Topic, t.TopicID
-		for j := range t.Partitions {
-			rp := kmsg.NewProduceResponseTopicPartition()
-			rp.Partition, rp.ErrorCode, rp.BaseOffset, rp.LogStartOffset = t.Partitions[j].Partition, code, -1, -1
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
-	}
-	return resp
 }

@@ -116,7 +116,7 @@ func TestProduceRefusals(t *testing.T) {
 		{"unknown codec", spoiled(good, 22, 7), kerr.InvalidRecord},
 		{"last offset delta", spoiled(good, 26, 7), kerr.InvalidRecord},
 		{"number of records", spoiled(good, 60, 3), kerr.InvalidRecord},
-		{"transactional", batchAt(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}, b.now(), "a"), kerr.InvalidTxnState},
+		{"transactional", batchAt(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}, b.now(), "a"), kerr.TransactionalIDAuthorizationFailed},
 	}
 	want := int64(0)
 	versions(t, keyProduce, func(t *testing.T, version int16) {

@@ -23,8 +23,9 @@ var errReplica = errors.New("the request comes from a follower (replica id); thi
 //   - With less than min_bytes to be had the answer waits, up to max_wait_ms, for
 //     a change of one of the partitions.
 //   - Sessions (KIP-227): see fetch_session.go.
-//   - The list of aborted transactions is null for read_uncommitted and empty for
-//     read_committed: there are no transactions yet.
+//   - read_committed sees nothing at or above the last stable offset, and is told the
+//     aborted transactions in what it gets, by first offset; for read_uncommitted the
+//     list is null.
 //
 // Versions:
 //   - v5: log start offset; v7: sessions; v9: the leader epoch is checked (KIP-320)
@@ -108,10 +109,11 @@ func (f *fetching) enough() bool {
 		if _, _, diverges := f.diverges(part, fp); diverges {
 			return true
 		}
-		if fp.offset == part.Log.HighWatermark() {
+		limit := f.limit(part)
+		if fp.offset >= limit {
 			continue
 		}
-		if want -= part.Log.Available(fp.offset, part.Log.HighWatermark(), want); want <= 0 {
+		if want -= part.Log.Available(fp.offset, limit, want); want <= 0 {
 			return true
 		}
 	}
@@ -214,7 +216,7 @@ func (f *fetching) quiet(fp *fetchPart) bool {
 func (f *fetching) read(fp *fetchPart, left int, first bool) (rp kmsg.FetchResponseTopicPartition, records plog.Records) {
 	rp = kmsg.NewFetchResponseTopicPartition()
 	rp.Partition, rp.HighWatermark, rp.LogStartOffset = fp.partition, -1, -1
-	if f.req.IsolationLevel == 1 {
+	if f.committed() {
 		rp.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
 	}
 	part, err := f.find(fp)
@@ -224,6 +226,11 @@ func (f *fetching) read(fp *fetchPart, left int, first bool) (rp kmsg.FetchRespo
 	if err != nil {
 		rp.ErrorCode = f.api.code(f.r, err)
 		rp.LogStartOffset = -1
+		// As Kafka has it: null where the log was asked, empty where there is none.
+		rp.AbortedTransactions = nil
+		if part == nil {
+			rp.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+		}
 	}
 	return rp, records
 }
@@ -237,17 +244,48 @@ func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.P
 			return none, kerr.OffsetOutOfRange
 		}
 		rp.DivergingEpoch.Epoch, rp.DivergingEpoch.EndOffset = epoch, end
+		rp.AbortedTransactions = nil // nothing was read
+		rp.LastStableOffset = part.Log.LastStable()
 		rp.HighWatermark = part.Log.HighWatermark()
-		rp.LastStableOffset = rp.HighWatermark
 		return none, nil
 	}
-	records, err := part.Log.Fetch(fp.offset, min(int(fp.maxBytes), left), first)
+	fetch := part.Log.Fetch
+	if f.committed() {
+		fetch = part.Log.FetchStable
+	}
+	records, err := fetch(fp.offset, min(int(fp.maxBytes), left), first)
+	if err == nil && f.committed() && records.Size() > 0 {
+		err = aborted(rp, part, fp.offset, records.Next())
+	}
 	if err != nil {
+		records.Release()
 		return none, err
 	}
+	rp.LastStableOffset = part.Log.LastStable()
 	rp.HighWatermark = part.Log.HighWatermark()
-	rp.LastStableOffset = rp.HighWatermark
 	return records, nil
+}
+
+// committed says whether only committed data is asked for (KIP-98).
+func (f *fetching) committed() bool { return f.req.IsolationLevel == 1 }
+
+// limit is where that which the client may see ends.
+func (f *fetching) limit(part *broker.Partition) int64 {
+	if f.committed() {
+		return part.Log.LastStable()
+	}
+	return part.Log.HighWatermark()
+}
+
+// aborted tells the client which transactions in from..to it has to leave out.
+func aborted(rp *kmsg.FetchResponseTopicPartition, part *broker.Partition, from, to int64) error {
+	txns, err := part.Log.Aborted(from, to)
+	for _, t := range txns {
+		at := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+		at.ProducerID, at.FirstOffset = t.ProducerID, t.First
+		rp.AbortedTransactions = append(rp.AbortedTransactions, at)
+	}
+	return err
 }
 
 // diverges tells whether the client's log and ours part: the epoch that it last

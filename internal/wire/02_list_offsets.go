@@ -23,7 +23,9 @@ const (
 // ListOffsets: v1-11
 //
 // Behaviour:
-//   - Latest is the high watermark: what is not durable has no offset yet.
+//   - Latest is the high watermark: what is not durable has no offset yet. For
+//     read_committed it is the last stable offset; what lies behind that is not found
+//     by time either.
 //   - Nothing is tiered: the earliest local offset is the log start; the latest
 //     that is tiered and the earliest that waits for it are -1.
 //   - A timestamp below zero that the version does not know gets
@@ -51,7 +53,7 @@ func (a *api) listOffsets(r *Request, req *kmsg.ListOffsetsRequest) Reply {
 			}
 			rp := kmsg.NewListOffsetsResponseTopicPartition()
 			rp.Partition, rp.Offset, rp.Timestamp, rp.LeaderEpoch = p.Partition, -1, -1, -1
-			st, err := a.listOffset(req.Version, t.Topic, p)
+			st, err := a.listOffset(req, t.Topic, p)
 			if again(t.Partitions[i+1:], p.Partition) {
 				err = kerr.InvalidRequest
 			}
@@ -75,7 +77,8 @@ func again(others []kmsg.ListOffsetsRequestTopicPartition, p int32) bool {
 // specialSince are the versions that brought the special timestamps.
 var specialSince = map[int64]int16{offsetLatest: 1, offsetEarliest: 1, offsetMaxTimestamp: 7, offsetEarliestLocal: 8, offsetLatestTiered: 9, offsetEarliestDue: 11}
 
-func (a *api) listOffset(version int16, topic string, p kmsg.ListOffsetsRequestTopicPartition) (plog.Stamp, error) {
+func (a *api) listOffset(req *kmsg.ListOffsetsRequest, topic string, p kmsg.ListOffsetsRequestTopicPartition) (plog.Stamp, error) {
+	version, committed := req.Version, req.IsolationLevel == 1
 	none := plog.Stamp{Offset: -1, Timestamp: -1, Epoch: -1}
 	if since, special := specialSince[p.Timestamp]; p.Timestamp < 0 && (!special || version < since) {
 		return none, kerr.UnsupportedVersion
@@ -92,15 +95,28 @@ func (a *api) listOffset(version int16, topic string, p kmsg.ListOffsetsRequestT
 	}
 	switch p.Timestamp {
 	case offsetLatest:
+		if committed {
+			return plog.Stamp{Offset: part.Log.LastStable(), Timestamp: -1, Epoch: a.broker.Epoch}, nil
+		}
 		return plog.Stamp{Offset: part.Log.HighWatermark(), Timestamp: -1, Epoch: a.broker.Epoch}, nil
 	case offsetEarliest, offsetEarliestLocal:
 		return earliest(part, a.broker.Epoch), nil
 	case offsetLatestTiered, offsetEarliestDue:
 		return none, nil
 	case offsetMaxTimestamp:
-		return part.Log.Newest()
+		return stable(part, committed)(part.Log.Newest())
 	}
-	return part.Log.FirstAt(p.Timestamp)
+	return stable(part, committed)(part.Log.FirstAt(p.Timestamp))
+}
+
+// stable has a reader of committed data see nothing that may still be aborted.
+func stable(part *broker.Partition, committed bool) func(plog.Stamp, error) (plog.Stamp, error) {
+	return func(st plog.Stamp, err error) (plog.Stamp, error) {
+		if committed && err == nil && st.Offset >= part.Log.LastStable() {
+			return plog.Stamp{Offset: -1, Timestamp: -1, Epoch: -1}, nil
+		}
+		return st, err
+	}
 }
 
 // earliest is the log start, with the epoch that wrote there; the current one when

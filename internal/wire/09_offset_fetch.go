@@ -8,8 +8,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //   - Every partition that was asked for is answered; without an offset with -1
 //     and no error, also for a group that does not exist.
 //   - Shows what is on disk: while a commit is on its way there, waits for it.
-//     That is more than RequireStable (v7) asks for as long as there are no
-//     transactions.
+//   - With RequireStable (v7) an offset that an open transaction is about to replace
+//     is UNSTABLE_OFFSET_COMMIT (KIP-447).
 //
 // Versions:
 //   - v2: no topics means all of the group's; an error of the whole request

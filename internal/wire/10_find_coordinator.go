@@ -17,8 +17,9 @@ const (
 // Behaviour:
 //   - A group's coordinator is this node, at the address of the listener that
 //     the client came by. The groups' topic is made if it does not exist yet.
-//   - Transactions and share groups have no coordinator here yet:
-//     INVALID_REQUEST, which clients do not retry, with a message that says so.
+//   - So is a transactional id's; its topic, too, is made.
+//   - The key of a share-partition is group:topicId:partition; its topic, too, is
+//     made. A key of another form is INVALID_REQUEST.
 //
 // Versions:
 //   - v1: kinds of coordinators, an error message
@@ -54,9 +55,13 @@ func (a *api) coordinator(r *Request, req *kmsg.FindCoordinatorRequest, key stri
 			return fail(a.code(r, err), "The group's log cannot be used at the moment; the broker's log says why.")
 		}
 	case req.CoordinatorType == coordinatorTransaction:
-		return fail(kerr.InvalidRequest.Code, "This broker does not serve transactions.")
+		if err := a.broker.Txns.Available(key); err != nil {
+			return fail(a.code(r, err), "The log of the transactional id cannot be used at the moment; the broker's log says why.")
+		}
 	case req.CoordinatorType == coordinatorShare && req.Version >= 6:
-		return fail(kerr.InvalidRequest.Code, "This broker does not serve share groups.")
+		if err := a.broker.Shares.Available(r.Ctx, key); err != nil {
+			return fail(a.code(r, err), *explain(err))
+		}
 	default:
 		return fail(kerr.InvalidRequest.Code, "There is no such kind of coordinator in this version.")
 	}

@@ -44,8 +44,8 @@ func TestFindCoordinator(t *testing.T) {
 	}
 }
 
-// There are no transactions and share groups here: clients are told so, with an
-// error that they do not retry.
+// Kinds that there are not get an error that clients do not retry. A transactional id
+// has its coordinator here.
 func TestFindCoordinatorOfWhatIsNotServed(t *testing.T) {
 	t.Parallel()
 	b := newGroupBench(t)
@@ -54,13 +54,19 @@ func TestFindCoordinatorOfWhatIsNotServed(t *testing.T) {
 		version int16
 		kind    int8
 		says    string
-	}{{2, 1, "transactions"}, {6, 1, "transactions"}, {6, 2, "share groups"}, {5, 2, "no such kind"}, {6, 9, "no such kind"}} {
+	}{{2, 1, ""}, {6, 1, ""}, {6, 2, ""}, {5, 2, "no such kind"}, {6, 9, "no such kind"}} {
 		req := kmsg.NewPtrFindCoordinatorRequest()
 		req.CoordinatorType, req.CoordinatorKey, req.CoordinatorKeys = q.kind, "x", []string{"x"}
 		res := ask[*kmsg.FindCoordinatorResponse](c, req, q.version)
 		code, message, node := res.ErrorCode, res.ErrorMessage, res.NodeID
 		if q.version >= 4 {
 			code, message, node = res.Coordinators[0].ErrorCode, res.Coordinators[0].ErrorMessage, res.Coordinators[0].NodeID
+		}
+		if q.kind == coordinatorTransaction {
+			if code != 0 || node != 1 {
+				t.Errorf("v%d: %s, node %d", q.version, name(code), node)
+			}
+			continue
 		}
 		mustCode(t, "find", code, kerr.InvalidRequest)
 		if message == nil || !strings.Contains(*message, q.says) || node != -1 {

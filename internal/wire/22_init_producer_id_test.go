@@ -8,11 +8,12 @@ import (
 )
 
 // Gotcha: producer ids are never given out twice, over restarts and crashes; a
-// transactional id is refused while there are no transactions.
+// transactional id keeps its own, with the next epoch each time.
 func TestInitProducerID(t *testing.T) {
 	t.Parallel()
 	b := newDataBench(t, nil)
 	seen := map[int64]bool{}
+	id, epoch := int64(-1), int16(-1)
 	for range 3 {
 		c := b.dial()
 		versions(t, 22, func(t *testing.T, version int16) {
@@ -43,7 +44,17 @@ func TestInitProducerID(t *testing.T) {
 			req.TransactionalID = kmsg.StringPtr("")
 			refused(req, kerr.InvalidRequest)
 			req.TransactionalID = kmsg.StringPtr("x")
-			refused(req, kerr.TransactionalIDNotFound)
+			refused(req, kerr.InvalidTransactionTimeout)
+			req.TransactionTimeoutMillis = 900_001
+			refused(req, kerr.InvalidTransactionTimeout)
+			req.TransactionTimeoutMillis = 900_000
+			resp := ask[*kmsg.InitProducerIDResponse](c, req, version)
+			epoch++
+			if resp.ErrorCode != 0 || resp.ProducerEpoch != epoch || epoch > 0 && resp.ProducerID != id {
+				t.Errorf("%+v, want epoch %d of %d", resp, epoch, id)
+			}
+			id = resp.ProducerID
+			seen[id] = true
 		})
 		b.kill()
 	}

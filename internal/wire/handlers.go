@@ -64,6 +64,14 @@ var handlers = map[int16]handler{
 	20: on((*api).deleteTopics),
 	21: on((*api).deleteRecords),
 	22: on((*api).initProducerID),
+	24: on((*api).addPartitionsToTxn),
+	25: on((*api).addOffsetsToTxn),
+	26: on((*api).endTxn),
+	27: on((*api).writeTxnMarkers),
+	28: on((*api).txnOffsetCommit),
+	61: on((*api).describeProducers),
+	65: on((*api).describeTransactions),
+	66: on((*api).listTransactions),
 	23: on((*api).offsetForLeaderEpoch),
 	32: on((*api).describeConfigs),
 	33: on((*api).alterConfigs),
@@ -84,6 +92,13 @@ var handlers = map[int16]handler{
 	69: on((*api).consumerGroupDescribe),
 	74: on((*api).listConfigResources),
 	75: on((*api).describeTopicPartitions),
+	76: on((*api).shareGroupHeartbeat),
+	77: on((*api).shareGroupDescribe),
+	78: on((*api).shareFetch),
+	79: on((*api).shareAcknowledge),
+	90: on((*api).describeShareGroupOffsets),
+	91: on((*api).alterShareGroupOffsets),
+	92: on((*api).deleteShareGroupOffsets),
 }
 
 // servedVersions are the rows of the version table that have a handler.

@@ -32,23 +32,38 @@ var shapes = map[int16]shape{
 	21: parseShape(2, `[{s [{4 8}]}] 4`),                                                                                                                  // DeleteRecords
 	22: parseShape(2, `s 4 8@3+ 2@3+`),                                                                                                                    // InitProducerID
 	23: parseShape(4, `4@3+ [{s [{4 4@2+ 4}]}]`),                                                                                                          // OffsetForLeaderEpoch
-	32: parseShape(4, `[{1 s [s]}] 1@1+ 1@3+`),                                                                                                            // DescribeConfigs
-	33: parseShape(2, `[{1 s [{s s}]}] 1`),                                                                                                                // AlterConfigs
-	35: parseShape(2, `[{s [4]}]`),                                                                                                                        // DescribeLogDirs
-	37: parseShape(2, `[{s 4 [{[4]}]}] 4 1`),                                                                                                              // CreatePartitions
-	42: parseShape(2, `[s]`),                                                                                                                              // DeleteGroups
-	43: parseShape(2, `1@1+ [{s [4]}] 4`),                                                                                                                 // ElectLeaders
-	44: parseShape(1, `[{1 s [{s 1 s}]}] 1`),                                                                                                              // IncrementalAlterConfigs
-	45: parseShape(0, `4 1@1+ [{s [{4 [4]}]}]`),                                                                                                           // AlterPartitionReassignments
-	46: parseShape(0, `4 [{s [4]}]`),                                                                                                                      // ListPartitionReassignments
-	47: parseShape(never, `s [{s [{4}]}]`),                                                                                                                // OffsetDelete
-	48: parseShape(1, `[{s 1 s}] 1`),                                                                                                                      // DescribeClientQuotas
-	55: parseShape(0, `[{s [{4}]}]`),                                                                                                                      // DescribeQuorum
-	57: parseShape(0, `4 [{s 2 1@0-0 1@1+}] 1@1+`),                                                                                                        // UpdateFeatures
-	60: parseShape(0, `1 1@1+ 1@2+`),                                                                                                                      // DescribeCluster
-	64: parseShape(0, `4`),                                                                                                                                // UnregisterBroker
-	68: parseShape(0, `s s 4 s s 4 [s] s@1+ s [{u [4]}]`),                                                                                                 // ConsumerGroupHeartbeat
-	69: parseShape(0, `[s] 1`),                                                                                                                            // ConsumerGroupDescribe
-	74: parseShape(0, `[1]@1+`),                                                                                                                           // ListConfigResources
-	75: parseShape(0, `[{s}] 4 ?{s 4}`),                                                                                                                   // DescribeTopicPartitions
+	24: parseShape(3, `s@0-3 8@0-3 2@0-3 [{s [4]}]@0-3 [{s 8 2 1 [{s [4]}]}]@4+`),
+	25: parseShape(3, `s 8 2 s`),
+	26: parseShape(3, `s 8 2 1`),
+	27: parseShape(1, `[{8 2 1 [{s [4]}] 4 1@2+}]`),
+	28: parseShape(3, `s s 8 2 4@3+ s@3+ s@3+ [{s@0-5 u@6+ [{4 8 4@2+ s}]}]`),
+	61: parseShape(0, `[{s [4]}]`),
+	65: parseShape(0, `[s]`),
+	66: parseShape(0, `[s] [8] 8@1+ s@2+`),
+	32: parseShape(4, `[{1 s [s]}] 1@1+ 1@3+`),                                       // DescribeConfigs
+	33: parseShape(2, `[{1 s [{s s}]}] 1`),                                           // AlterConfigs
+	35: parseShape(2, `[{s [4]}]`),                                                   // DescribeLogDirs
+	37: parseShape(2, `[{s 4 [{[4]}]}] 4 1`),                                         // CreatePartitions
+	42: parseShape(2, `[s]`),                                                         // DeleteGroups
+	43: parseShape(2, `1@1+ [{s [4]}] 4`),                                            // ElectLeaders
+	44: parseShape(1, `[{1 s [{s 1 s}]}] 1`),                                         // IncrementalAlterConfigs
+	45: parseShape(0, `4 1@1+ [{s [{4 [4]}]}]`),                                      // AlterPartitionReassignments
+	46: parseShape(0, `4 [{s [4]}]`),                                                 // ListPartitionReassignments
+	47: parseShape(never, `s [{s [{4}]}]`),                                           // OffsetDelete
+	48: parseShape(1, `[{s 1 s}] 1`),                                                 // DescribeClientQuotas
+	55: parseShape(0, `[{s [{4}]}]`),                                                 // DescribeQuorum
+	57: parseShape(0, `4 [{s 2 1@0-0 1@1+}] 1@1+`),                                   // UpdateFeatures
+	60: parseShape(0, `1 1@1+ 1@2+`),                                                 // DescribeCluster
+	64: parseShape(0, `4`),                                                           // UnregisterBroker
+	68: parseShape(0, `s s 4 s s 4 [s] s@1+ s [{u [4]}]`),                            // ConsumerGroupHeartbeat
+	69: parseShape(0, `[s] 1`),                                                       // ConsumerGroupDescribe
+	74: parseShape(0, `[1]@1+`),                                                      // ListConfigResources
+	75: parseShape(0, `[{s}] 4 ?{s 4}`),                                              // DescribeTopicPartitions
+	76: parseShape(0, `s s 4 s [s]`),                                                 // ShareGroupHeartbeat
+	77: parseShape(0, `[s] 1`),                                                       // ShareGroupDescribe
+	78: parseShape(0, `s s 4 4 4 4 4 4 1@2+ 1@2+ [{u [{4 [{8 8 [1]}]}]}] [{u [4]}]`), // ShareFetch
+	79: parseShape(0, `s s 4 1@2+ [{u [{4 [{8 8 [1]}]}]}]`),                          // ShareAcknowledge
+	90: parseShape(0, `[{s [{s [4]}]}]`),                                             // DescribeShareGroupOffsets
+	91: parseShape(0, `s [{s [{4 8}]}]`),                                             // AlterShareGroupOffsets
+	92: parseShape(0, `s [{s}]`),                                                     // DeleteShareGroupOffsets
 }

@@ -1,0 +1,175 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/txn"
+	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
+)
+
+// TransactionsTopic is where transactional ids are kept.
+const TransactionsTopic = catalog.TransactionsTopic
+
+// Txns is the transaction coordinator: the machines of package txn, one per partition
+// of __transaction_state, with a lock, the log and the clock around each. Its methods
+// may be called from any goroutine. They do not wait, but for the topic to be made: what
+// they are asked for is handed to the callback, exactly once, from any goroutine and
+// maybe before they return. A callback must not block.
+//
+// Locks are taken in this order: a shard of Txns, shards of Groups by partition, logs.
+type Txns struct {
+	opt TxnsOptions
+	cfg txn.Config
+
+	// shards are the machines, by partition; nil until the topic exists.
+	shards atomic.Pointer[[]*txnShard]
+	create sched.Mutex // held while the topic is made
+	loop   txnLoop
+}
+
+// TxnsOptions are what Txns stands on. All are needed.
+type TxnsOptions struct {
+	Store   *plog.Store
+	Catalog *catalog.Catalog
+	Groups  *Groups
+	// Epoch is the coordinator's epoch, which markers carry: the number of this start.
+	Epoch int32
+	// Partition finds a partition; nil when there is none.
+	Partition func(topic string, index int32) *Partition
+	// CreateTopic makes a topic of the broker's own; see GroupsOptions.
+	CreateTopic   func(ctx context.Context, name string, partitions int32, configs map[string]string) error
+	NewProducerID func() (int64, error)
+	Logger        *slog.Logger
+	Now           func() time.Time
+}
+
+// NewTxns loads the transactional ids that the log holds and starts to watch their
+// deadlines. Records that cannot be read are skipped, and a partition whose log cannot
+// be read is left out, both with a line in the log.
+func NewTxns(opt TxnsOptions) *Txns {
+	s := opt.Catalog.Snapshot()
+	t := &Txns{opt: opt, cfg: txn.DefaultConfig()}
+	t.cfg.MaxTimeout = s.Millis("transaction.max.timeout.ms")
+	t.cfg.Expiration = s.Millis("transactional.id.expiration.ms")
+	t.cfg.ExpirationCheckInterval = s.Millis("transaction.remove.expired.transaction.cleanup.interval.ms")
+	t.cfg.MaxPartitions = opt.Store.MaxMarkers()
+	t.cfg.NewProducerID = opt.NewProducerID
+	t.cfg.Unreachable = func(p txn.Partition) bool {
+		part := opt.Partition(p.Topic, p.Partition)
+		return part != nil && part.Log.Fenced() != nil
+	}
+	t.loop.start(t)
+	if topic := s.Topic(TransactionsTopic); topic != nil {
+		t.load(topic)
+	}
+	return t
+}
+
+// Close stops watching deadlines. Requests that still wait are not answered.
+func (t *Txns) Close() { t.loop.stop() }
+
+// load makes the machines of the topic, which exists, and reads their logs.
+func (t *Txns) load(topic *catalog.Topic) {
+	shards := make([]*txnShard, topic.Partitions)
+	var n txn.Replayed
+	began := sched.Now()
+	for p := range shards {
+		shards[p] = &txnShard{
+			txns: t, partition: int32(p), machine: txn.New(t.cfg),
+			log: t.opt.Store.Log(plog.ID{Topic: topic.ID, Partition: int32(p)}),
+		}
+		shards[p].load(&n)
+	}
+	t.shards.Store(&shards)
+	t.opt.Logger.Info("transactional ids loaded", "partitions", len(shards), "ids", n.IDs, "tombstones", n.Tombstones,
+		"skipped", n.Skipped, "took", sched.Now().Sub(began))
+	for _, s := range shards {
+		s.loaded()
+	}
+}
+
+// Ready makes __transaction_state if it does not exist yet. An error is a kerr that
+// clients understand.
+func (t *Txns) Ready(ctx context.Context) error {
+	if t.shards.Load() != nil {
+		return nil
+	}
+	t.create.Lock()
+	defer t.create.Unlock()
+	if t.shards.Load() != nil {
+		return nil
+	}
+	s := t.opt.Catalog.Snapshot()
+	err := t.opt.Store.EnableTransactions()
+	if err == nil {
+		err = t.opt.CreateTopic(ctx, TransactionsTopic, int32(s.Int("transaction.state.log.num.partitions")), map[string]string{
+			"cleanup.policy":   "compact",
+			"compression.type": "uncompressed",
+			"segment.bytes":    strconv.FormatInt(s.Int("transaction.state.log.segment.bytes"), 10),
+		})
+	}
+	if err != nil {
+		t.opt.Logger.Error("the transactions' topic cannot be made; clients are told to try again", "topic", TransactionsTopic, "err", err)
+		return kerr.CoordinatorNotAvailable
+	}
+	topic := t.opt.Catalog.Snapshot().Topic(TransactionsTopic)
+	if topic == nil {
+		return kerr.CoordinatorNotAvailable // deleted in the same moment
+	}
+	t.load(topic)
+	return nil
+}
+
+// shard returns the machine of a transactional id. The topic is made for the first one.
+func (t *Txns) shard(id string) (*txnShard, error) {
+	if err := t.Ready(context.Background()); err != nil {
+		return nil, err
+	}
+	s := *t.shards.Load()
+	sh := s[groupPartition(id, len(s))] // Kafka's choice is the same for both
+	if sh.broken != nil {
+		return nil, kerr.CoordinatorNotAvailable
+	}
+	return sh, nil
+}
+
+// Available says whether the coordinator of a transactional id can be used: nil, or a
+// kerr.
+func (t *Txns) Available(id string) error {
+	_, err := t.shard(id)
+	return err
+}
+
+// all returns the machines that work, none when the topic does not exist.
+func (t *Txns) all() (out []*txnShard) {
+	if p := t.shards.Load(); p != nil {
+		for _, s := range *p {
+			if s.broken == nil {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// askTxn steps an event in the machine of a transactional id and hands the answer on.
+// Without a machine, refused gets the error code.
+func askTxn[A any](t *Txns, id string, event func(txn.Token) txn.Event, done func(A), refused func(code int16)) {
+	s, err := t.shard(id)
+	if err != nil {
+		refused(groupCode(err))
+		return
+	}
+	s.step(event(replyTo(func(answer any) { done(answer.(A)) })))
+}
+
+var errNothingToAppend = errors.New("nothing is to be appended")
