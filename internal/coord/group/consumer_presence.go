@@ -20,8 +20,11 @@ func (c *Coordinator) present(ch *consumerChange, m *consumerMember, session tim
 		ch.undo = append(ch.undo, func() { delete(cg.presences, m.id) })
 	}
 	p.session = c.now.Add(session)
+	if m.classic == nil {
+		p.join, p.sync = time.Time{}, time.Time{}
+	}
 	switch {
-	case m.state != unrevoked:
+	case m.state != unrevoked || m.classic != nil:
 		p.rebalance = time.Time{}
 	case moved || p.rebalance.IsZero():
 		p.rebalance, p.epoch = c.now.Add(m.rebalance), m.epoch
@@ -76,7 +79,7 @@ func (cg *consumerGroup) expire(c *Coordinator) {
 		}
 	}
 	c.fence(ch, gone)
-	if due(cg.targetDue) {
+	if cg.g.modern == cg && due(cg.targetDue) {
 		cg.targetDue = time.Time{}
 		c.retarget(ch)
 	}
@@ -93,6 +96,11 @@ func (c *Coordinator) fence(ch *consumerChange, ids []string) {
 		regex := cg.members[id].regex
 		ch.remove(id)
 		ch.forgetExpression(regex)
+	}
+	if c.downgradable(cg) {
+		ch.downgrade()
+		c.rebalance(ch.g, "the last member of the consumer protocol has gone")
+		return
 	}
 	ch.bump()
 	if cg.empty() {

@@ -37,6 +37,13 @@ type consumerSim struct {
 	members map[string]*simMember
 	history []string
 	epoch   int32 // the group's greatest that a member was told
+	boots   int
+	version int // of the topics
+	// classics says that there are members of the classic protocol, too.
+	classics bool
+	changes  int // of the group's type
+	wasType  string
+	later    []func()
 }
 
 // simMember is a member as it sees itself.
@@ -52,6 +59,14 @@ type simMember struct {
 	// news: what it has is not what it said last.
 	news bool
 	away bool // static, and gone for a while
+	// asked counts its requests: only the answer to the newest one is heard.
+	asked int
+	// classic: it uses the classic protocol. rejoin says that it has to join, waits
+	// that it does, member is its id there.
+	classic, eager, rejoin, waits bool
+	member                        string
+	leads                         bool
+	version                       int // of the topics, when it last assigned
 }
 
 func newConsumerSim(t *testing.T, seed int64) *consumerSim {
@@ -61,7 +76,7 @@ func newConsumerSim(t *testing.T, seed int64) *consumerSim {
 	}
 	interval := time.Duration(s.rnd.Intn(2)) * time.Second
 	s.cfg.Consumer = func(string) ConsumerSettings {
-		return ConsumerSettings{Session: 45 * time.Second, Heartbeat: 5 * time.Second, Assignment: interval}
+		return ConsumerSettings{Session: 60 * time.Second, Heartbeat: 5 * time.Second, Assignment: interval}
 	}
 	s.cfg.NewID = func() string { s.ids++; return fmt.Sprint("id", s.ids) }
 	s.change("a", 3)
@@ -83,6 +98,7 @@ func (s *consumerSim) say(format string, args ...any) {
 // start makes a coordinator of what is durable.
 func (s *consumerSim) start() {
 	s.tail, s.hold, s.refuse = nil, false, false
+	s.boots++
 	s.c = New(s.cfg)
 	var n Replayed
 	for _, r := range s.durable {
@@ -90,36 +106,50 @@ func (s *consumerSim) start() {
 			s.fatalf("replay: %v", err)
 		}
 	}
-	s.effects(s.c.Loaded(s.now, s.topics), nil)
+	s.effects(s.c.Loaded(s.now, s.topics))
 }
 
-func (s *consumerSim) step(e Event, answer func(any)) { s.effects(s.c.Step(s.now, e), answer) }
+func (s *consumerSim) step(e Event) { s.effects(s.c.Step(s.now, e)) }
 
-func (s *consumerSim) effects(eff Effects, answer func(any)) {
+// simCall is a request that waits for its answer.
+type simCall struct {
+	s      *consumerSim
+	boot   int // of the broker that it was sent to
+	answer func(any)
+	done   bool
+}
+
+func (s *consumerSim) call(answer func(any)) *simCall {
+	return &simCall{s: s, boot: s.boots, answer: answer}
+}
+
+func (s *consumerSim) effects(eff Effects) {
 	for _, n := range eff.Notes {
 		s.say("      %s", n.Text)
 	}
 	for _, r := range eff.Replies {
-		if answer == nil {
-			s.fatalf("an answer to nobody: %v", r.Answer)
+		call := r.Token.(*simCall)
+		if call.done {
+			s.fatalf("a second answer: %v", r.Answer)
 		}
-		answer(r.Answer)
+		call.done = true
+		call.answer(r.Answer)
 	}
 	for _, w := range eff.Writes {
 		if s.refuse {
 			s.say("      refused")
-			s.step(Appended{w.ID, kerr.KafkaStorageError}, answer)
+			s.step(Appended{w.ID, kerr.KafkaStorageError})
 			continue
 		}
 		s.tail = append(s.tail, w)
-		s.step(Appended{w.ID, nil}, answer)
+		s.step(Appended{w.ID, nil})
 	}
 	if !s.hold {
-		s.flush(answer)
+		s.flush()
 	}
 }
 
-func (s *consumerSim) flush(answer func(any)) {
+func (s *consumerSim) flush() {
 	if len(s.tail) == 0 {
 		return
 	}
@@ -128,7 +158,7 @@ func (s *consumerSim) flush(answer func(any)) {
 		s.durable = append(s.durable, w.Records...)
 	}
 	s.tail = nil
-	s.step(Durable{last, nil}, answer)
+	s.step(Durable{last, nil})
 }
 
 func (s *consumerSim) change(name string, partitions int32) {
@@ -142,8 +172,9 @@ func (s *consumerSim) change(name string, partitions int32) {
 		now[name] = testTopic{topicIDOf(name, s.made[name]), partitions}
 	}
 	s.topics = now
+	s.version++
 	if s.c != nil {
-		s.step(TopicsChanged{Now: now, Names: []string{name}}, nil)
+		s.step(TopicsChanged{Now: now, Names: []string{name}})
 	}
 }
 
@@ -166,18 +197,17 @@ func (s *consumerSim) beat(m *simMember, lost bool) {
 		req.Topics = ownedTopics(sortedKeys(m.uses))
 	}
 	s.say("%s beats: epoch %d, full %v, uses %s, lost %v", m.id, m.epoch, m.full, partitionsText(sortedKeys(m.uses)), lost)
-	answered := 0
-	s.step(ConsumerHeartbeat{m.id, Client{m.id, "/h"}, req}, func(a any) {
-		if answered++; lost {
-			return
+	m.asked++
+	asked, answered := m.asked, false
+	s.step(ConsumerHeartbeat{s.call(func(a any) {
+		if answered = true; !lost && asked == m.asked {
+			s.heard(m, req, a.(*kmsg.ConsumerGroupHeartbeatResponse))
 		}
-		s.heard(m, req, a.(*kmsg.ConsumerGroupHeartbeatResponse))
-	})
-	if answered > 1 {
-		s.fatalf("%d answers to one request", answered)
-	}
-	if answered == 0 || lost {
+	}), Client{m.id, "/h"}, req})
+	if !answered || lost {
+		// It waits no longer, and does not know what has become of it.
 		m.full = true
+		m.asked++
 	}
 }
 
@@ -234,6 +264,10 @@ func (s *consumerSim) checkUse() {
 // checkReplay sees that the log says what the coordinator knows.
 func (s *consumerSim) checkReplay() {
 	g := s.c.groups["g"]
+	if g != nil && g.typeName() != s.wasType {
+		s.wasType = g.typeName()
+		s.changes++
+	}
 	if g == nil || g.consumer() == nil {
 		return
 	}
@@ -289,8 +323,8 @@ func (s *consumerSim) commit(m *simMember) {
 			offsets = append(offsets, CommitOffset{Topic: name, TopicID: t.id, Partition: i, Offset: 1})
 		}
 	}
-	e := Commit{Token: m.id, Group: "g", MemberID: m.id, Generation: m.epoch, Version: 9, RetentionMillis: -1, Offsets: offsets}
-	s.step(e, func(a any) {
+	e := Commit{Group: "g", MemberID: m.id, Generation: m.epoch, Version: 9, RetentionMillis: -1, Offsets: offsets}
+	e.Token = s.call(func(a any) {
 		for i, code := range a.(CommitAnswer).Codes {
 			used := m.uses[ps[i]]
 			if used && code != 0 && !m.full && kerr.ErrorForCode(code) != kerr.NotCoordinator {
@@ -298,6 +332,7 @@ func (s *consumerSim) commit(m *simMember) {
 			}
 		}
 	})
+	s.step(e)
 }
 
 func (s *consumerSim) run(steps int) {
@@ -311,11 +346,7 @@ func (s *consumerSim) run(steps int) {
 		case m == nil || n < 6 && len(ids) < 7:
 			s.join()
 		case n < 60:
-			if m.away {
-				s.back(m)
-				break
-			}
-			s.beat(m, s.rnd.Intn(6) == 0)
+			s.live(m, s.rnd.Intn(6) == 0)
 		case n < 66:
 			s.subscribe(m)
 		case n < 70:
@@ -334,7 +365,7 @@ func (s *consumerSim) run(steps int) {
 			s.say("topic %s: %d", name, more)
 			s.change(name, more)
 		case n < 88:
-			if !m.away && m.epoch > 0 {
+			if !m.away && m.epoch > 0 && !m.classic {
 				s.commit(m)
 			}
 		case n < 91:
@@ -346,14 +377,17 @@ func (s *consumerSim) run(steps int) {
 		case n < 97 && s.hold:
 			s.say("flush")
 			s.hold = false
-			s.flush(func(any) {}) // nobody waits any more
+			s.flush()
 		case n >= 97:
 			s.say("crash")
 			for _, m := range s.members {
 				m.full = true
+				m.asked++
+				m.lost()
 			}
 			s.start()
 		}
+		s.runLater()
 		s.checkReplay()
 	}
 }
@@ -366,7 +400,24 @@ func (s *consumerSim) join() {
 	}
 	m.choose(s.rnd)
 	s.members[m.id] = m
-	s.beat(m, s.rnd.Intn(6) == 0)
+	if s.classics && s.rnd.Intn(2) == 0 {
+		m.classic, m.rejoin, m.instance, m.regex = true, true, "", ""
+		m.eager = s.rnd.Intn(3) == 0
+	}
+	s.live(m, s.rnd.Intn(6) == 0)
+}
+
+// live lets a member do what it would do next.
+func (s *consumerSim) live(m *simMember, lost bool) {
+	switch {
+	case m.away:
+		s.back(m)
+	case m.classic:
+		s.liveClassic(m, lost)
+	default:
+		s.beat(m, lost)
+	}
+	s.runLater()
 }
 
 func (m *simMember) choose(rnd *rand.Rand) {
@@ -376,7 +427,7 @@ func (m *simMember) choose(rnd *rand.Rand) {
 }
 
 func (s *consumerSim) subscribe(m *simMember) {
-	if m.away {
+	if m.away || m.classic {
 		return
 	}
 	m.choose(s.rnd)
@@ -389,6 +440,10 @@ func (s *consumerSim) leave(m *simMember) {
 	if m.away || m.epoch == 0 {
 		return
 	}
+	if m.classic {
+		s.leaveClassic(m)
+		return
+	}
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 	req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", m.id, leaveEpoch
 	if m.instance != "" {
@@ -399,7 +454,7 @@ func (s *consumerSim) leave(m *simMember) {
 	}
 	s.say("%s leaves: %d", m.id, req.MemberEpoch)
 	m.uses = make(map[partition]bool)
-	s.step(ConsumerHeartbeat{m.id, Client{m.id, "/h"}, req}, func(any) {})
+	s.step(ConsumerHeartbeat{s.call(func(any) {}), Client{m.id, "/h"}, req})
 	if req.MemberEpoch == leaveStaticEpoch {
 		m.away = true
 		return
@@ -420,7 +475,8 @@ func (s *consumerSim) pass(d time.Duration) {
 	until := s.now.Add(d)
 	for at := s.c.Deadline(); !at.IsZero() && !at.After(until); at = s.c.Deadline() {
 		s.now = at
-		s.step(Tick{}, func(any) {})
+		s.step(Tick{})
+		s.runLater()
 	}
 	s.now = until
 }
@@ -430,19 +486,15 @@ func (s *consumerSim) pass(d time.Duration) {
 func (s *consumerSim) settle() {
 	s.say("settle")
 	s.refuse, s.hold = false, false
-	s.flush(func(any) {})
-	const rounds = 24 // the sessions of those who fell silent end within 9
+	s.flush()
+	const rounds = 26 // the sessions of those who fell silent end within 12
 	for range rounds {
 		s.pass(5 * time.Second)
 		for _, id := range sortedNames(s.members) {
 			m := s.members[id]
-			if m.away {
-				s.back(m)
-				m = s.members[m.id]
-			}
-			s.beat(m, false)
-			for m.news { // what it gave up it says at once
-				s.beat(m, false)
+			s.live(m, false)
+			for n := 0; (m.news || m.classic && m.rejoin && !m.waits) && n < 9; n++ { // what it gave up it says at once
+				s.live(m, false)
 			}
 		}
 		s.checkReplay()
@@ -450,9 +502,13 @@ func (s *consumerSim) settle() {
 	if len(s.members) == 0 {
 		return
 	}
-	cg := s.c.groups["g"].consumer()
-	if got := cg.stateName(); got != "Stable" || len(cg.members) != len(s.members) {
-		s.fatalf("the group is %s, with %d members of %d", got, len(cg.members), len(s.members))
+	g := s.c.groups["g"]
+	n := len(g.members)
+	if cg := g.consumer(); cg != nil {
+		n = len(cg.members)
+	}
+	if got := g.stateName(); got != "Stable" || n != len(s.members) {
+		s.fatalf("the group is %s, with %d members of %d", got, n, len(s.members))
 	}
 	s.checkUse()
 	for _, name := range sortedNames(s.topics) {
@@ -487,16 +543,32 @@ func (m *simMember) reads(topic string) bool {
 	return m.regex != "" && err == nil && re.MatchString(topic)
 }
 
+// Members of both protocols: the group goes from one type to the other and back.
+func TestConsumerGroupUpgradeRandom(t *testing.T) {
+	t.Parallel()
+	changes := 0
+	for seed := range int64(60) {
+		s := newConsumerSim(t, seed)
+		s.classics = true
+		s.run(80)
+		s.settle()
+		changes += s.changes
+	}
+	if changes < 60*2 {
+		t.Errorf("the groups changed their types %d times only: this searches little", changes)
+	}
+}
+
 func TestConsumerGroupRandom(t *testing.T) {
 	t.Parallel()
 	var epochs int32
-	for seed := range int64(120) {
+	for seed := range int64(60) {
 		s := newConsumerSim(t, seed)
 		s.run(80)
 		s.settle()
 		epochs += s.epoch
 	}
-	if epochs < 120*10 {
+	if epochs < 60*10 {
 		t.Errorf("the groups came to %d epochs only: this searches little", epochs)
 	}
 }

@@ -150,8 +150,7 @@ func readConsumerTargetOne(value []byte) (ps []partition, known bool, err error)
 		}
 		f.tags(nil)
 	})
-	slices.SortFunc(ps, comparePartitions)
-	return slices.Compact(ps), known, err
+	return sortedPartitions(ps), known, err
 }
 
 func consumerCurrentRecord(group string, m *consumerMember) Record {

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // consumerOf is a change of g as a consumer group. A classic group without members
@@ -15,17 +13,9 @@ func (c *Coordinator) consumerOf(g *group) (*consumerChange, error) {
 		return c.change(g, cg), nil
 	}
 	if !g.vacant() {
-		return nil, faultf(kerr.GroupIDNotFound, "Cannot upgrade classic group %s to consumer group because online upgrade is disabled.", g.id)
+		return c.upgrade(g)
 	}
-	ch := c.change(g, newConsumerGroup(g))
-	if g.recorded() {
-		ch.records = append(ch.records, Record{g.key(), nil})
-	}
-	old := g.classicGroup
-	g.modern, g.classicGroup = ch.cg, newClassicGroup(time.Time{})
-	ch.undo = append(ch.undo, func() { g.modern, g.classicGroup = nil, old })
-	c.touch(g)
-	return ch, nil
+	return c.become(g, newConsumerGroup(g)), nil
 }
 
 // recorded says that the log has more of a classic group than offsets.

@@ -20,6 +20,9 @@ func (c *Coordinator) beat(req *kmsg.HeartbeatRequest) *kerr.Error {
 	if req.Group == "" {
 		return kerr.InvalidGroupID
 	}
+	if g := c.consumer(req.Group); g != nil {
+		return c.beatConsumer(g, req)
+	}
 	g := c.classic(req.Group)
 	if g == nil {
 		return kerr.UnknownMemberID

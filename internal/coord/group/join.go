@@ -35,6 +35,10 @@ func (c *Coordinator) join(e Join) {
 		c.becomeClassic(g, e)
 		return
 	}
+	if g.consumer() != nil {
+		c.joinConsumer(g, e)
+		return
+	}
 	if g.modern != nil {
 		fail("", kerr.InconsistentGroupProtocol)
 		return

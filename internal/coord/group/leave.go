@@ -28,6 +28,10 @@ func (c *Coordinator) leave(e Leave) {
 		c.reply(e.Token, res)
 		return
 	}
+	if g := c.consumer(req.Group); g != nil {
+		c.leaveConsumer(g, e, res, members)
+		return
+	}
 	var left []string
 	for _, lm := range members {
 		rm := kmsg.NewLeaveGroupResponseMember()

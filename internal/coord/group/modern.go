@@ -70,6 +70,14 @@ func (g *group) vacant() bool {
 	return g.state == Empty
 }
 
+// consumer is the group with this id if it is a consumer group, else nil.
+func (c *Coordinator) consumer(id string) *group {
+	if g := c.groups[id]; g != nil && g.consumer() != nil {
+		return g
+	}
+	return nil
+}
+
 // classic is the group with this id if it is a classic one, else nil.
 func (c *Coordinator) classic(id string) *group {
 	if g := c.groups[id]; g != nil && g.modern == nil {

@@ -30,6 +30,12 @@ func sortedKeys[V any](m map[partition]V) []partition {
 	return ps
 }
 
+// sortedPartitions sorts partitions and drops doubles; it takes ps over.
+func sortedPartitions(ps []partition) []partition {
+	slices.SortFunc(ps, comparePartitions)
+	return slices.Compact(ps)
+}
+
 // byTopic yields runs of sorted partitions with the same topic.
 func byTopic(ps []partition) iter.Seq2[TopicID, []partition] {
 	return func(yield func(TopicID, []partition) bool) {

@@ -51,7 +51,7 @@ func answerText(answer any) string {
 		}
 		return s
 	case *kmsg.SyncGroupResponse:
-		return fmt.Sprintf("%s %q", codeText(a.ErrorCode), a.MemberAssignment)
+		return codeText(a.ErrorCode) + " " + assignmentText(a.MemberAssignment)
 	case *kmsg.ConsumerGroupHeartbeatResponse:
 		return consumerAnswerText(a)
 	case kmsg.ConsumerGroupDescribeResponseGroup:
@@ -83,8 +83,8 @@ func answerText(answer any) string {
 	case kmsg.DescribeGroupsResponseGroup:
 		s := fmt.Sprintf("%s %s type=%s protocol=%s", codeText(a.ErrorCode), a.State, a.ProtocolType, a.Protocol)
 		for _, m := range a.Members {
-			s += fmt.Sprintf(" [%s%s client=%s host=%s %s %q]", m.MemberID, text(m.InstanceID), m.ClientID, m.ClientHost,
-				topicsText(m.ProtocolMetadata), m.MemberAssignment)
+			s += fmt.Sprintf(" [%s%s client=%s host=%s %s %s]", m.MemberID, text(m.InstanceID), m.ClientID, m.ClientHost,
+				topicsText(m.ProtocolMetadata), assignmentText(m.MemberAssignment))
 		}
 		return s
 	case []kmsg.ListGroupsResponseGroup:
@@ -125,6 +125,22 @@ func topicsText(metadata []byte) string {
 	return strings.Join(ts, "+")
 }
 
+// assignmentText is what a member was assigned: most stories have short texts for it.
+func assignmentText(b []byte) string {
+	a := kmsg.NewConsumerMemberAssignment()
+	if len(b) < 10 || a.ReadFrom(b) != nil {
+		return fmt.Sprintf("%q", b)
+	}
+	var s []string
+	for _, t := range a.Topics {
+		s = append(s, fmt.Sprint(t.Topic, "/", t.Partitions))
+	}
+	if s == nil {
+		return "nothing"
+	}
+	return strings.Join(s, " ")
+}
+
 func text(s *string) string {
 	if s == nil {
 		return ""
@@ -157,7 +173,7 @@ func recordText(r Record) string {
 		s += " leader=" + *v.Leader
 	}
 	for _, m := range v.Members {
-		s += fmt.Sprintf(" [%s%s %q]", m.MemberID, text(m.InstanceID), m.Assignment)
+		s += fmt.Sprintf(" [%s%s %s]", m.MemberID, text(m.InstanceID), assignmentText(m.Assignment))
 	}
 	return s
 }

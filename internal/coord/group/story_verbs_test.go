@@ -208,22 +208,43 @@ func (w *world) join(name string, c *client, a args) error {
 		n, topics, _ := strings.Cut(s, ":")
 		p := kmsg.NewJoinGroupRequestProtocol()
 		p.Name = n
-		p.Metadata = subscribe(strings.Split(topics, "+"))
+		p.Metadata = subscribe(strings.Split(topics, "+"), a.list("owned")...)
 		req.Protocols = append(req.Protocols, p)
 	}
 	w.step(Join{name + " join", Client{a.str("client", name), "/10.0.0.1"}, req})
 	return nil
 }
 
-func subscribe(topics []string) []byte {
+// subscribe is a consumer's metadata; owned are TOPIC/PARTITION.
+func subscribe(topics []string, owned ...string) []byte {
 	m := kmsg.NewConsumerMemberMetadata()
 	m.Version = 1
 	m.Topics = topics
+	for _, s := range owned {
+		t, p, _ := strings.Cut(s, "/")
+		o := kmsg.NewConsumerMemberMetadataOwnedPartition()
+		o.Topic = t
+		o.Partitions = numbers(p)
+		m.OwnedPartitions = append(m.OwnedPartitions, o)
+	}
 	return m.AppendTo(nil)
 }
 
+// numbers reads 1+2+3.
+func numbers(s string) (ns []int32) {
+	for _, p := range strings.Split(s, "+") {
+		var n int32
+		if _, err := fmt.Sscan(p, &n); err != nil {
+			panic(err)
+		}
+		ns = append(ns, n)
+	}
+	return ns
+}
+
 // sync: assign=MEMBER:TEXT,MEMBER:TEXT is the leader's decision, with the
-// clients' names for their member ids.
+// clients' names for their member ids. A TEXT like orders/0+1 becomes what clients
+// make of it.
 func (w *world) sync(name string, c *client, a args) error {
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Version = int16(a.num("v", 5))
@@ -243,6 +264,16 @@ func (w *world) sync(name string, c *client, a args) error {
 			ga.MemberID = o.member
 		}
 		ga.MemberAssignment = []byte(what)
+		if t, ps, ok := strings.Cut(what, "/"); ok {
+			ma := kmsg.NewConsumerMemberAssignment()
+			mt := kmsg.NewConsumerMemberAssignmentTopic()
+			mt.Topic, mt.Partitions = t, numbers(ps)
+			ma.Topics = append(ma.Topics, mt)
+			if a.str("userdata", "") != "" {
+				ma.UserData = []byte(a.str("userdata", ""))
+			}
+			ga.MemberAssignment = ma.AppendTo(nil)
+		}
 		req.GroupAssignment = append(req.GroupAssignment, ga)
 	}
 	w.step(Sync{name + " sync", req})

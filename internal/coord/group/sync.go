@@ -20,6 +20,9 @@ func (c *Coordinator) sync(e Sync) {
 	case req.Group == "":
 		fail(kerr.InvalidGroupID)
 		return
+	case c.consumer(req.Group) != nil:
+		c.syncConsumer(c.consumer(req.Group), e)
+		return
 	case g == nil || g.state == Empty:
 		fail(kerr.UnknownMemberID)
 		return
