@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -22,6 +23,7 @@ import (
 // reader, or the log's flusher.
 type flushers struct {
 	*dataBench
+	tcp  *Server
 	addr string
 
 	mu     sync.Mutex
@@ -42,12 +44,11 @@ func newFlushers(t *testing.T) *flushers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := NewServer(Config{Broker: br, Listeners: []*Listener{{Name: "PLAINTEXT", Net: ln}}})
-	if err != nil {
+	if f.tcp, err = NewServer(Config{Broker: br, Listeners: []*Listener{{Name: "PLAINTEXT", Net: ln}}}); err != nil {
 		t.Fatal(err)
 	}
-	srv.Start()
-	t.Cleanup(func() { srv.Stop(t.Context()) })
+	f.tcp.Start()
+	t.Cleanup(func() { f.tcp.Stop(t.Context()) })
 	f.addr = ln.Addr().String()
 	f.topic("t", 2)
 	f.put(b.dial(), "t", "the first file is in use")
@@ -147,4 +148,29 @@ func TestLoneProducerWithoutSyncDoesNotWaitForIt(t *testing.T) {
 	defer held.Open()
 	mustCode(t, "acks=1", produced(c, produceTo("t", [16]byte{}, 1, f.batch("x")), 9).ErrorCode, nil)
 	<-held.Arrived()
+}
+
+// A stop ends the wait of a connection on which nothing comes, and does not take what is
+// under way with it.
+func TestStopBesideLoneProducers(t *testing.T) {
+	t.Parallel()
+	f := newFlushers(t)
+	idle, busy := f.dialTCP(), f.dialTCP()
+	f.put(idle, "t", "x")
+	held := f.disk.Gate(vfs.OpSync, walFiles)
+	req := versioned(produceTo("t", [16]byte{}, -1, f.batch("x")))
+	busy.send(7, req)
+	<-held.Arrived()
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		stopped <- f.tcp.Stop(ctx)
+	}()
+	idle.mustBeClosed()
+	held.Open()
+	mustCode(t, "under way", onePartition(t, receive[*kmsg.ProduceResponse](busy, req)).ErrorCode, nil)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
 }

@@ -101,7 +101,7 @@ func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.draining = true
-	c.q.close()
+	c.q.letNoneIn()
 	c.cancel(errDraining)
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }

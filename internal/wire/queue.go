@@ -35,6 +35,7 @@ type queue struct {
 	bytes   int64
 	last    time.Time // when the last one left
 	writing bool      // the writer has taken an answer and has not come for the next
+	full    bool      // what is on its way in is the last that may come
 	closed  bool      // nothing comes any more
 	broken  bool      // nothing leaves any more
 	cut     bool      // nobody waits for answers any more
@@ -50,10 +51,10 @@ func newQueue(maxRequests int, maxBytes int64) *queue {
 func (q *queue) waitForRoom() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.broken && !q.closed && (len(q.slots) >= q.maxRequests || q.bytes >= q.maxBytes) {
+	for !q.broken && !q.full && (len(q.slots) >= q.maxRequests || q.bytes >= q.maxBytes) {
 		q.room.Wait()
 	}
-	return !q.broken && !q.closed
+	return !q.broken && !q.full
 }
 
 // put adds a request at the end. The writer hears of it when its answer is there.
@@ -80,7 +81,11 @@ func (q *queue) wakeWriter() {
 	}
 }
 
-// close says that nothing comes any more; it also ends waitForRoom.
+// letNoneIn ends waitForRoom. A request that has been read and is with its handler is
+// still put: its answer is not to be lost.
+func (q *queue) letNoneIn() { q.end(&q.full) }
+
+// close says that nothing comes any more: the reader has ended.
 func (q *queue) close() { q.end(&q.closed) }
 
 // breakOff says that nothing leaves any more.
