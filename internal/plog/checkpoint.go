@@ -228,8 +228,11 @@ func (s *Store) writeSegment(l *Log, seg, st *segment, batches []tailBatch, sync
 		if len(run) == 0 {
 			return nil
 		}
-		_, err := f.WritevAt(run, int64(at))
+		n, err := f.WritevAt(run, int64(at))
 		run = nil
+		if w, ok := f.File.(vfs.Starter); ok && sync.early {
+			w.StartWrite(int64(at), n)
+		}
 		return err
 	}
 	ix := newIndexWriter(l.Config().IndexInterval, st)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/leatdev/leat/internal/vfs"
@@ -15,6 +16,7 @@ import (
 // meter counts what goes through a file system.
 type meter struct {
 	vfs.FS
+	mu      sync.Mutex // a recovery of many logs or much has several goroutines
 	opens   int
 	stats   int   // of files of logs
 	walRead int64 // bytes of the write-ahead log
@@ -24,7 +26,9 @@ type meter struct {
 }
 
 func (m *meter) open(name string, opener func(string) (vfs.File, error)) (vfs.File, error) {
+	m.mu.Lock()
 	m.opens++
+	m.mu.Unlock()
 	f, err := opener(name)
 	if err != nil {
 		return nil, err
@@ -34,7 +38,9 @@ func (m *meter) open(name string, opener func(string) (vfs.File, error)) (vfs.Fi
 
 func (m *meter) Stat(name string) (fs.FileInfo, error) {
 	if strings.HasPrefix(name, "/data/logs/") {
+		m.mu.Lock()
 		m.stats++
+		m.mu.Unlock()
 	}
 	return m.FS.Stat(name)
 }
@@ -50,6 +56,8 @@ type meterFile struct {
 }
 
 func (f *meterFile) ReadAt(p []byte, off int64) (int, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
 	switch f.ext {
 	case ".wal":
 		f.m.walRead += int64(len(p))
@@ -60,6 +68,8 @@ func (f *meterFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *meterFile) WritevAt(bufs [][]byte, off int64) (int64, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
 	if f.ext == logSuffix {
 		for _, b := range bufs {
 			f.m.written += int64(len(b))

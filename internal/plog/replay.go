@@ -45,8 +45,10 @@ type replay struct {
 const batchMemory = 256
 
 func newReplay(s *Store, report *Report) *replay {
+	sync := s.newSyncSet(math.MaxInt)
+	sync.early = sync.volume != nil
 	return &replay{
-		store: s, report: report, sync: s.newSyncSet(math.MaxInt), from: map[*Log]int64{}, piece: min(1<<20, s.opt.RecoveryMemory/8),
+		store: s, report: report, sync: sync, from: map[*Log]int64{}, piece: min(1<<20, s.opt.RecoveryMemory/8),
 		doomed: map[ID]bool{}, starts: map[ID]int64{},
 	}
 }
@@ -100,11 +102,12 @@ func (rp *replay) spill() error {
 		l.dropBelow(max(rp.starts[l.id], l.first), 1)
 	}
 	plans := s.plans()
-	for _, p := range plans {
-		rp.adopt(p)
-		if err := s.writeTail(p, rp.sync); err != nil {
-			return err
-		}
+	err := rp.sync.spread(len(plans), func(part *syncSet, i int) error {
+		s.adopt(plans[i], part)
+		return s.writeTail(plans[i], part)
+	})
+	if err != nil {
+		return err
 	}
 	s.settle(plans)
 	rp.held = 0
@@ -125,13 +128,13 @@ func (l *Log) firstIncomplete() int64 {
 // adopt takes over files that are there from before the crash though the
 // checkpoint does not know them: they must not be emptied, they may hold large
 // batches. Nobody knows whether their names are durable.
-func (rp *replay) adopt(p *plan) {
-	s, l := rp.store, p.log
+func (s *Store) adopt(p *plan, sync *syncSet) {
+	l := p.log
 	for _, seg := range p.segs {
 		if !seg.made && !s.fresh.has(seg) && s.exists(seg.file(l.dir(), logSuffix)) {
 			seg.made = true
 			for _, dir := range []string{l.dir(), l.topicDir(), s.logsDir()} {
-				rp.sync.dirs[dir] = true
+				sync.dirs[dir] = true
 			}
 		}
 	}
@@ -147,12 +150,15 @@ func (rp *replay) finish(last Pos) error {
 	if err := rp.spill(); err != nil {
 		return err
 	}
-	for _, l := range rp.written {
-		if l.fence == nil && !l.removed.Load() { // nothing of a damaged log is thrown away
-			if err := s.cutFiles(l, rp.from[l], rp.sync); err != nil {
-				return err
-			}
+	err := rp.sync.spread(len(rp.written), func(part *syncSet, i int) error {
+		l := rp.written[i]
+		if l.fence != nil || l.removed.Load() {
+			return nil // nothing of a damaged log is thrown away
 		}
+		return s.cutFiles(l, rp.from[l], part)
+	})
+	if err != nil {
+		return err
 	}
 	if !mutant.On("recovery-sync") {
 		if err := rp.sync.sync(); err != nil {

@@ -3,6 +3,7 @@ package plog
 import (
 	"errors"
 	"path"
+	"sync/atomic"
 )
 
 // sweep removes directories and files that no log refers to: of deletions and
@@ -31,21 +32,20 @@ func (s *Store) sweep() error {
 		if err != nil {
 			return err
 		}
-		removed := false
-		for _, p := range parts {
-			sub := path.Join(dir, p)
+		var removed atomic.Bool
+		err = among(len(parts), func(_, i int) error {
+			sub := path.Join(dir, parts[i])
 			l := wanted[sub]
 			if l == nil {
-				removed = true
-				err = s.opt.FS.RemoveAll(sub)
-			} else {
-				err = s.sweepLog(l)
+				removed.Store(true)
+				return s.opt.FS.RemoveAll(sub)
 			}
-			if err != nil {
-				return err
-			}
+			return s.sweepLog(l)
+		})
+		if err != nil {
+			return err
 		}
-		if removed {
+		if removed.Load() {
 			if err := s.opt.FS.SyncDir(dir); err != nil {
 				return err
 			}

@@ -22,13 +22,18 @@ type syncSet struct {
 	made  []madeSegment
 	// volume is the file system they are on; nil when each is synced for itself.
 	volume vfs.Volume
+	// early: the system is told to begin with the writing of batches at once, for a
+	// sync that comes soon.
+	early bool
+	// most is how many of the files may be open.
+	most int
 }
 
 // newSyncSet makes a set for about so many files. When they are many, and the file
 // system can be believed about it, all of them are made durable by one sync of the
 // whole: a sync of a file takes the time of a disk access, however little it wrote.
 func (s *Store) newSyncSet(files int) *syncSet {
-	d := &syncSet{store: s, files: map[string]*openFile{}, dirs: map[string]bool{}}
+	d := s.newPart(max(s.opt.OpenFiles, minOpen))
 	if s.opt.SyncTogether > 0 && files >= s.opt.SyncTogether && !s.opt.Relaxed {
 		// Its failures are those that come after this.
 		v, err := s.opt.FS.OpenVolume(s.opt.Dir)
@@ -37,6 +42,43 @@ func (s *Store) newSyncSet(files int) *syncSet {
 		}
 	}
 	return d
+}
+
+// newPart makes a set that another one takes over, of what one goroutine does: add is
+// not for several. most is how many files it may keep open.
+func (s *Store) newPart(most int) *syncSet {
+	return &syncSet{store: s, files: map[string]*openFile{}, dirs: map[string]bool{}, most: most}
+}
+
+// absorb takes over what another set has gathered, which is not used any more.
+func (d *syncSet) absorb(part *syncSet) {
+	for _, f := range part.held {
+		d.add(f)
+	}
+	for _, name := range part.names {
+		if _, known := d.files[name]; !known {
+			d.names = append(d.names, name)
+			d.files[name] = nil
+		}
+	}
+	maps.Copy(d.dirs, part.dirs)
+	d.made = append(d.made, part.made...)
+	d.bytes += part.bytes
+}
+
+// spread calls do for each of n logs, on several goroutines when they are many, with a
+// set for what it writes. The set has all of it in the end, also after an error.
+func (d *syncSet) spread(n int, do func(part *syncSet, i int) error) error {
+	var parts [workers]*syncSet
+	for w := range parts {
+		parts[w] = d.store.newPart(max(d.most/workers, minOpen))
+		parts[w].early = d.early
+	}
+	err := among(n, func(w, i int) error { return do(parts[w], i) })
+	for _, part := range parts {
+		d.absorb(part)
+	}
+	return err
 }
 
 // foreignBytes is how much others may have to write for a sync of the whole file
@@ -51,7 +93,7 @@ func (d *syncSet) add(f *openFile) {
 	}
 	d.files[f.name] = f
 	d.held = append(d.held, f)
-	if len(d.held) > max(d.store.opt.OpenFiles, minOpen) {
+	if len(d.held) > d.most {
 		old := d.held[0]
 		d.held = d.held[1:]
 		if d.files[old.name] == old && !slices.Contains(d.held, old) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,7 @@ func mustScan(t testing.TB, fs vfs.FS, after Pos) *scanned {
 	if err != nil {
 		t.Fatalf("scan: %v", err)
 	}
+	sameTogether(t, res, after)
 	s := &scanned{Result: res}
 	res.Piece = 16 << 10
 	err = res.Each(
@@ -115,6 +117,23 @@ func mustScan(t testing.TB, fs vfs.FS, after Pos) *scanned {
 		t.Fatalf("scan: %d groups of %d: %v", len(s.Groups), res.Len(), err)
 	}
 	return s
+}
+
+// sameTogether checks that files scanned at the same time give what they gave one by one.
+func sameTogether(t testing.TB, res *Result, after Pos) {
+	t.Helper()
+	if len(res.files) < 2 {
+		return
+	}
+	other := &Result{Last: after, Piece: res.Piece, fs: res.fs, files: res.files}
+	scs, err := scanFiles(other, testSalt, after, scanTogether)
+	if err != nil {
+		t.Fatalf("scan together: %v", err)
+	}
+	other.collect(scs, after)
+	if !reflect.DeepEqual(other, res) {
+		t.Errorf("scanned together: %+v\none by one: %+v", other, res)
+	}
 }
 
 // story is what a scan found, one word a frame: group:kind(topic offset value).

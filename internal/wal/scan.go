@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -74,38 +77,82 @@ func Scan(fsys vfs.FS, dir string, salt uint64, after Pos) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := scanner{res: res, salt: salt, after: after, mark: after}
+	var bytes int64
 	for _, name := range names {
 		if !strings.HasSuffix(name, fileSuffix) {
 			continue
 		}
-		if err := sc.scanFile(path.Join(dir, name)); err != nil {
-			return nil, fmt.Errorf("write-ahead log %s: %w", path.Join(dir, name), err)
+		name = path.Join(dir, name)
+		info, err := fsys.Stat(name)
+		if err != nil {
+			return nil, fmt.Errorf("write-ahead log %s: %w", name, err)
 		}
+		bytes += info.Size()
+		res.files = append(res.files, name)
 	}
-	sc.collect()
+	scs, err := scanFiles(res, salt, after, bytes)
+	if err != nil {
+		return nil, err
+	}
+	res.collect(scs, after)
 	return res, nil
 }
 
-// scanner goes through the files once.
+// scanFiles scans all files, several at the same time when there is much in them: how
+// fast one core reads and sums is what a start after a crash waits for.
+func scanFiles(res *Result, salt uint64, after Pos, bytes int64) ([]*scanner, error) {
+	scs := make([]*scanner, min(scansAtOnce, len(res.files)))
+	if bytes < scanTogether {
+		scs = scs[:min(1, len(scs))]
+	}
+	errs := make([]error, len(scs))
+	var next atomic.Int64
+	var done sched.WaitGroup
+	for i := range scs {
+		sc := &scanner{fs: res.fs, salt: salt, after: after, mark: after, last: after}
+		scs[i] = sc
+		scan := func() {
+			for file := next.Add(1) - 1; file < int64(len(res.files)); file = next.Add(1) - 1 {
+				if err := sc.scanFile(res.files[file], int32(file)); err != nil {
+					errs[i] = fmt.Errorf("write-ahead log %s: %w", res.files[file], err)
+					return
+				}
+			}
+		}
+		if len(scs) == 1 {
+			scan()
+		} else {
+			done.Go(scan)
+		}
+	}
+	done.Wait()
+	return scs, errors.Join(errs...)
+}
+
+const (
+	scansAtOnce  = 4
+	scanTogether = 8 << 20 // bytes of files, from which on that pays
+)
+
+// scanner goes through files once.
 type scanner struct {
-	res   *Result
+	fs    vfs.FS
 	salt  uint64
 	after Pos
 
 	window window
 	all    []found
 	mark   Pos // the highest durable mark of any group
+	last   Pos // the highest number of any group
 }
 
-func (sc *scanner) scanFile(name string) error {
-	f, err := sc.res.fs.OpenRead(name)
+func (sc *scanner) scanFile(name string, file int32) error {
+	f, err := sc.fs.OpenRead(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	sc.res.files = append(sc.res.files, name)
-	return sc.headers(f, int32(len(sc.res.files)-1))
+	return sc.headers(f, file)
 }
 
 // headers finds the group headers of a file: from group to group by their
@@ -134,7 +181,7 @@ func (sc *scanner) headers(f vfs.File, file int32) error {
 		if g.damage, err = sc.check(&g, size); err != nil {
 			return err
 		}
-		sc.res.Last, sc.mark = max(sc.res.Last, h.seq), max(sc.mark, h.durable)
+		sc.last, sc.mark = max(sc.last, h.seq), max(sc.mark, h.durable)
 		if h.seq > sc.after {
 			sc.all = append(sc.all, g)
 		}
@@ -164,12 +211,20 @@ func (sc *scanner) check(g *found, size int64) (*Damage, error) {
 	return &Damage{Seq: g.seq, Frames: bad, Err: err}, nil
 }
 
-// collect walks the groups in order and tells whole, damaged and torn apart.
-func (sc *scanner) collect() {
-	res, all := sc.res, sc.all
-	slices.SortStableFunc(all, func(a, b found) int { return int(int64(a.seq) - int64(b.seq)) })
+// collect walks the groups of all scanners in order and tells whole, damaged and torn
+// apart.
+func (res *Result) collect(scs []*scanner, after Pos) {
+	var all []found
+	mark := after
+	for _, sc := range scs {
+		all = append(all, sc.all...)
+		res.Last, mark = max(res.Last, sc.last), max(mark, sc.mark)
+	}
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.file, b.file), cmp.Compare(a.off, b.off))
+	})
 	res.groups = all[:0] // never further than what is looked at
-	next := sc.after + 1
+	next := after + 1
 	for i := 0; i < len(all); i++ {
 		// More than one of a number: the group and copies of it in records' data,
 		// met in the rest of a group that is not whole. One that is whole is as
@@ -181,13 +236,13 @@ func (sc *scanner) collect() {
 			}
 		}
 		// Groups that are not there at all but were durable.
-		next = res.missing(next, min(f.seq-1, sc.mark))
+		next = res.missing(next, min(f.seq-1, mark))
 		switch {
 		case f.seq != next:
 			res.tear(f, all[i+1:])
 			return
 		case f.damage == nil:
-		case f.seq <= sc.mark:
+		case f.seq <= mark:
 			res.Damaged = append(res.Damaged, *f.damage)
 		default:
 			res.tear(f, all[i+1:])
@@ -196,7 +251,7 @@ func (sc *scanner) collect() {
 		res.groups = append(res.groups, f)
 		next++
 	}
-	res.missing(next, sc.mark)
+	res.missing(next, mark)
 }
 
 // missing notes that the groups from..to, if any, are not there, and returns
