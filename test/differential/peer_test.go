@@ -56,6 +56,13 @@ func sides(t *testing.T) (kafka, ours *side) {
 		}
 		t.Skip("not run, Apache Kafka is missing: ", err)
 	}
+	kafka, ours = newSide(t, "kafka", addr), newSide(t, "leat", openLeat(t))
+	return kafka, ours
+}
+
+// openLeat starts a Leat of its own in memory and returns its address.
+func openLeat(t *testing.T) string {
+	t.Helper()
 	srv, err := leat.Open(t.Context(), leat.Config{Listen: "127.0.0.1:0", Configs: map[string]string{"group.initial.rebalance.delay.ms": "0"}})
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +74,7 @@ func sides(t *testing.T) (kafka, ours *side) {
 			t.Error(err)
 		}
 	})
-	kafka, ours = newSide(t, "kafka", addr), newSide(t, "leat", srv.Addr())
-	return kafka, ours
+	return srv.Addr()
 }
 
 // side is one of the two brokers, and a connection to it.

@@ -2,7 +2,7 @@ package differential
 
 // ops are the kinds of steps of random sequences.
 var ops = []op{
-	{"create", 8, (*world).createStep},
+	{"create", 4, (*world).createStep},
 	{"produce", 14, (*world).produceStep},
 	{"idempotent", 14, (*world).idempotentStep},
 	{"unanswered", 2, (*world).unansweredStep},

@@ -66,7 +66,11 @@ func draw(seed uint64, length int) []step {
 		total += o.weight
 	}
 	steps := make([]step, length)
+	steps[0].op = &op{name: "setup", run: (*world).setupStep}
 	for i := range steps {
+		if steps[i].op != nil {
+			continue
+		}
 		at := r.IntN(total)
 		for k := range ops {
 			if at -= ops[k].weight; at < 0 {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/kafka"
 )
 
 // Steps that make, change and describe topics.
@@ -27,8 +29,25 @@ func setting(d *dice) (name, value string) {
 	return s[0], s[1+d.n(len(s)-1)]
 }
 
+// setupStep is how each sequence begins: with two topics, and records in one of them,
+// so that what comes after it has something to work on.
+func (w *world) setupStep(*dice) {
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 10_000
+	for slot, partitions := range []int32{2, 1} {
+		rt := kmsg.NewCreateTopicsRequestTopic()
+		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = w.topicName(slot), partitions, 1
+		req.Topics = append(req.Topics, rt)
+	}
+	w.change("t0 and t1", req, 7)
+	w.settle()
+	for range 2 {
+		w.ask("t0/0", produce(w.topicName(0), w.ids[0], -1, w.batch(kafka.BatchSpec{}, "a", "b", "c")), 9)
+	}
+}
+
 func (w *world) createStep(d *dice) {
-	slot, version := d.n(slots), d.version(2, 7)
+	slot, version := pick(d, 0, 1, 2, 2, 2), d.version(2, 7)
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis, req.ValidateOnly = 10_000, d.one(6)
 	rt := kmsg.NewCreateTopicsRequestTopic()
@@ -57,8 +76,7 @@ func (w *world) createStep(d *dice) {
 		req.Topics = append(req.Topics, rt)
 		what += " twice"
 	}
-	w.changed = true
-	w.ask(what, req, version)
+	w.change(what, req, version)
 }
 
 func (w *world) deleteStep(d *dice) {
@@ -75,8 +93,7 @@ func (w *world) deleteStep(d *dice) {
 	if d.one(8) {
 		req.TopicNames, req.Topics, how = append(req.TopicNames, name), append(req.Topics, rt), how+" twice"
 	}
-	w.changed = true
-	w.ask(fmt.Sprintf("t%d %s", slot, how), req, version)
+	w.change(fmt.Sprintf("t%d %s", slot, how), req, version)
 }
 
 func (w *world) partitionsStep(d *dice) {
@@ -93,8 +110,7 @@ func (w *world) partitionsStep(d *dice) {
 		what += fmt.Sprintf(" assigned to %v", rt.Assignment)
 	}
 	req.Topics = append(req.Topics, rt)
-	w.changed = true
-	w.ask(what, req, d.version(0, 3))
+	w.change(what, req, d.version(0, 3))
 }
 
 func (w *world) incrementalStep(d *dice) {
@@ -115,8 +131,7 @@ func (w *world) incrementalStep(d *dice) {
 		what += fmt.Sprintf(" op %d %s=%s", rc.Op, config, value)
 	}
 	req.Resources = append(req.Resources, rr)
-	w.changed = true
-	w.ask(what, req, d.version(0, 1))
+	w.change(what, req, d.version(0, 1))
 }
 
 func (w *world) alterStep(d *dice) {
@@ -134,8 +149,7 @@ func (w *world) alterStep(d *dice) {
 		what += fmt.Sprintf(" %s=%s", config, value)
 	}
 	req.Resources = append(req.Resources, rr)
-	w.changed = true
-	w.ask(what, req, d.version(0, 2))
+	w.change(what, req, d.version(0, 2))
 }
 
 func (w *world) describeConfigsStep(d *dice) {

@@ -108,6 +108,15 @@ func (w *world) ask(what string, req kmsg.Request, version int16) kmsg.Response 
 	return w.note(label, req, version)
 }
 
+// change is ask for a request that may change what there is.
+func (w *world) change(what string, req kmsg.Request, version int16) {
+	from := len(w.lines)
+	w.ask(what, req, version)
+	for _, line := range w.lines[from:] {
+		w.changed = w.changed || strings.HasSuffix(line, ".ErrorCode = ok")
+	}
+}
+
 // settle waits until a change is known to all parts of the broker, and takes over
 // the topics' ids. Kafka's broker learns of changes from its controller's log, in
 // order: when it knows two marks that were made after the change, it is done with it.
