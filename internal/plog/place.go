@@ -79,11 +79,6 @@ func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, e
 		d.takeBack(seg.end)
 		return nil, err
 	}
-	if w, ok := f.File.(vfs.Starter); ok && !s.opt.Relaxed && len(b) >= s.opt.DirectBytes {
-		// The group that refers to it may have to wait for another's flush. Several that
-		// are not large are better written together, by the sync.
-		w.StartWrite(int64(seg.end), int64(len(b)))
-	}
 	return d, nil
 }
 
