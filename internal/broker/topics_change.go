@@ -73,6 +73,7 @@ func (b *Broker) DeleteTopics(topics []*catalog.Topic) []error {
 		if out[at[k]] = err; err == nil {
 			b.dropTopic(topics[at[k]].ID)
 			b.Groups.TopicDeleted(topics[at[k]].Name, topics[at[k]].ID)
+			b.Shares.topicDeleted(topics[at[k]].ID)
 		}
 	}
 	return out

@@ -72,10 +72,19 @@ func (l *places) remove(p *waitPlace) {
 // has changed since Await was called, d has passed, ctx is done, or the caller
 // says so by calling now: who looks at the partitions after Await misses nothing.
 func Await(ctx context.Context, parts []*Partition, d time.Duration, ready func()) (now func()) {
-	w := &waiter{ready: ready, places: make([]waitPlace, len(parts)), armed: sched.NewEvent()}
+	lists := make([]*waitlist, len(parts))
 	for i, p := range parts {
-		w.places[i] = waitPlace{waiter: w, list: &p.wait}
-		p.wait.add(&w.places[i])
+		lists[i] = &p.wait
+	}
+	return await(ctx, lists, d, ready)
+}
+
+// await is Await for lists of any kind.
+func await(ctx context.Context, lists []*waitlist, d time.Duration, ready func()) (now func()) {
+	w := &waiter{ready: ready, places: make([]waitPlace, len(lists)), armed: sched.NewEvent()}
+	for i, l := range lists {
+		w.places[i] = waitPlace{waiter: w, list: l}
+		l.add(&w.places[i])
 	}
 	w.timer = sched.AfterFunc(d, w.fire)
 	w.stop = sched.AfterCancel(ctx, w.fire)

@@ -22,6 +22,8 @@ type View struct {
 	// TimestampBefore and TimestampAfter are how far a record's CreateTime may
 	// lie in the past and in the future; the maximum is no limit.
 	TimestampBefore, TimestampAfter time.Duration
+	// DeadLetters says that share groups may write dead letters here.
+	DeadLetters bool
 }
 
 var codecs = map[string]kafka.Codec{
@@ -49,6 +51,7 @@ func (s *Snapshot) View(configs map[string]string) *View {
 		MaxMessageBytes: int(get("max.message.bytes").number),
 		TimestampBefore: ms("message.timestamp.before.max.ms"),
 		TimestampAfter:  ms("message.timestamp.after.max.ms"),
+		DeadLetters:     get("errors.deadletterqueue.group.enable").flag,
 	}
 	for _, policy := range get("cleanup.policy").list {
 		v.Log.Delete = v.Log.Delete || policy == "delete"

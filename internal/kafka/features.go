@@ -14,6 +14,6 @@ type Feature struct {
 // Features are those of Apache Kafka that Leat has, in order of name.
 var Features = []Feature{
 	{Name: "group.version", Min: 0, Max: 1, Level: 1},       // consumer groups (KIP-848)
-	{Name: "transaction.version", Min: 0, Max: 2, Level: 2}, // EOS v2's server part (KIP-890)
 	{Name: "share.version", Min: 0, Max: 2, Level: 2},       // share groups (KIP-932), their dead letters (KIP-1191)
+	{Name: "transaction.version", Min: 0, Max: 2, Level: 2}, // EOS v2's server part (KIP-890)
 }

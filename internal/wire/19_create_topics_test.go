@@ -62,7 +62,7 @@ func checkCreated(t *testing.T, rt kmsg.CreateTopicsResponseTopic) {
 			own = append(own, cfg.Name+"="+*cfg.Value)
 		}
 	}
-	if rt.NumPartitions != 2 || rt.ReplicationFactor != 1 || len(rt.Configs) != 33 || !slices.Equal(own, []string{"cleanup.policy=compact", "retention.ms=77"}) {
+	if rt.NumPartitions != 2 || rt.ReplicationFactor != 1 || len(rt.Configs) != 34 || !slices.Equal(own, []string{"cleanup.policy=compact", "retention.ms=77"}) {
 		t.Errorf("%d partitions, replication factor %d, %d configs, own %q", rt.NumPartitions, rt.ReplicationFactor, len(rt.Configs), own)
 	}
 }

@@ -71,8 +71,8 @@ func TestDescribeConfigs(t *testing.T) {
 			"num.partitions=1 STATIC_BROKER_CONFIG read-only" + types(" INT") + " [num.partitions=1 STATIC_BROKER_CONFIG] [num.partitions=1 DEFAULT_CONFIG]",
 		}, "\n"))
 		expect(t, "cluster", describe(c, version, ofBroker, ""), "log.segment.bytes=8000000 DYNAMIC_DEFAULT_BROKER_CONFIG"+types(" INT")+" [log.segment.bytes=8000000 DYNAMIC_DEFAULT_BROKER_CONFIG]")
-		if n := strings.Count(describe(c, version, ofTopic, "t"), "\n") + 1; n != 33 {
-			t.Errorf("a topic has %d configs, Kafka's has 33", n)
+		if n := strings.Count(describe(c, version, ofTopic, "t"), "\n") + 1; n != 34 {
+			t.Errorf("a topic has %d configs, Kafka 4.4's has 34", n)
 		}
 		expect(t, "no topic", describe(c, version, ofTopic, "nosuch"), "UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.")
 		expect(t, "bad topic", describe(c, version, ofTopic, ""), "INVALID_TOPIC_EXCEPTION: Topic name is invalid: the empty string is not allowed")

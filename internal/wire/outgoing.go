@@ -42,6 +42,18 @@ type outgoing struct {
 // add puts an answer behind the others. An error says that its records are not to be
 // had any more.
 func (o *outgoing) add(correlationID int32, resp kmsg.Response) error {
+	if s, ok := resp.(*shareFetchAnswer); ok {
+		n := len(o.splices)
+		buf, splices, err := appendShareFetch(o.buf, o.splices, correlationID, s)
+		if err != nil {
+			return err
+		}
+		o.buf, o.splices = buf, splices
+		for _, s := range splices[n:] {
+			o.spliced += s.records.Size()
+		}
+		return nil
+	}
 	var records []plog.Records
 	f, ok := resp.(*kmsg.FetchResponse)
 	if with, is := resp.(*fetchAnswer); is {

@@ -88,8 +88,8 @@ func (p *Pending) free() {
 
 // release gives back what an answer holds that was not sent.
 func (o outcome) release() {
-	if f, ok := o.resp.(*fetchAnswer); ok {
-		f.release()
+	if r, ok := o.resp.(interface{ release() }); ok {
+		r.release()
 	}
 }
 

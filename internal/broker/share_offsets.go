@@ -1,0 +1,388 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/share"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
+)
+
+// What administrators see and change of share groups' places.
+
+// assigned begins the partitions that a member was given, where nobody has.
+func (s *Shares) assigned(group string, a *kmsg.ShareGroupHeartbeatResponseAssignment) {
+	for _, t := range a.TopicPartitions {
+		for _, p := range t.Partitions {
+			part := s.b.PartitionByID(kafka.UUID(t.TopicID), p)
+			if part == nil {
+				continue
+			}
+			sp, err := s.find(group, part)
+			if err == nil {
+				sp.mu.Lock()
+				err = sp.open()
+				sp.mu.Unlock()
+			}
+			if err != nil {
+				// The first fetch tries again, and tells the client.
+				s.b.Log.Warn("a share group cannot begin to read a partition", "group", group, "topic", part.Topic(), "partition", p, "err", err)
+			}
+		}
+	}
+}
+
+// SharePlace is where a share group stands in a partition.
+type SharePlace struct {
+	Topic     string
+	TopicID   kafka.UUID
+	Partition int32
+	share.Info
+	// Lag is how many records are neither accepted nor given up.
+	Lag int64
+	// Delivered and Buried count records since the start.
+	Delivered, Buried int64
+}
+
+// place tells where a share-partition stands; ok is false when it has not begun. Pos is
+// what the answer has to wait for.
+func (sp *sharePart) place() (pl SharePlace, pos plog.Pos, ok bool) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.gone || sp.m == nil {
+		return pl, 0, false
+	}
+	sp.refresh()
+	log := sp.part.Log
+	if start := log.Start(); start > sp.m.Info().Start {
+		sp.step(share.LogStart{Offset: start})
+	}
+	end := log.HighWatermark()
+	if sp.view.Committed {
+		end = log.LastStable()
+	}
+	in := sp.m.Info()
+	return SharePlace{
+		Topic: sp.part.Topic(), TopicID: sp.key.topic, Partition: sp.key.partition, Info: in,
+		Lag: max(0, end-in.Start-in.Done), Delivered: sp.counts.delivered, Buried: sp.counts.dead,
+	}, sp.last, true
+}
+
+// Places are the places of a group, by topic id and partition, as they are on disk.
+func (s *Shares) Places(group string) ([]SharePlace, error) {
+	if err := s.loaded(); err != nil {
+		return nil, err
+	}
+	var out []SharePlace
+	var last plog.Pos
+	for _, sp := range s.ofGroup(group) {
+		if pl, pos, ok := sp.place(); ok {
+			out, last = append(out, pl), max(last, pos)
+		}
+	}
+	return out, s.settled(last)
+}
+
+// Groups are the names of the groups that have places.
+func (s *Shares) Groups() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]string, 0, len(s.byID))
+	for g := range s.byID {
+		out = append(out, g)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// loaded reads what is not read yet.
+func (s *Shares) loaded() error {
+	shards := s.shards.Load()
+	if shards == nil {
+		return nil
+	}
+	for _, sh := range *shards {
+		if err := sh.ready(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DescribeOffsets tells where groups stand. It waits until that is on disk.
+func (s *Shares) DescribeOffsets(req *kmsg.DescribeShareGroupOffsetsRequest) *kmsg.DescribeShareGroupOffsetsResponse {
+	res := req.ResponseKind().(*kmsg.DescribeShareGroupOffsetsResponse)
+	for i := range req.Groups {
+		res.Groups = append(res.Groups, s.describeOffsets(&req.Groups[i]))
+	}
+	return res
+}
+
+func (s *Shares) describeOffsets(rg *kmsg.DescribeShareGroupOffsetsRequestGroup) kmsg.DescribeShareGroupOffsetsResponseGroup {
+	g := kmsg.NewDescribeShareGroupOffsetsResponseGroup()
+	g.GroupID = rg.GroupID
+	places, err := s.Places(rg.GroupID)
+	if err != nil {
+		g.ErrorCode = shareCode(err)
+		return g
+	}
+	add := func(name string, id kafka.UUID, p kmsg.DescribeShareGroupOffsetsResponseGroupTopicPartition) {
+		n := len(g.Topics)
+		if n == 0 || g.Topics[n-1].Topic != name {
+			t := kmsg.NewDescribeShareGroupOffsetsResponseGroupTopic()
+			t.Topic, t.TopicID = name, id
+			g.Topics = append(g.Topics, t)
+			n++
+		}
+		g.Topics[n-1].Partitions = append(g.Topics[n-1].Partitions, p)
+	}
+	told := func(pl *SharePlace) kmsg.DescribeShareGroupOffsetsResponseGroupTopicPartition {
+		p := kmsg.NewDescribeShareGroupOffsetsResponseGroupTopicPartition()
+		p.Partition, p.StartOffset, p.Lag, p.LeaderEpoch = pl.Partition, pl.Start, pl.Lag, s.b.Epoch
+		return p
+	}
+	if rg.Topics == nil {
+		for i := range places {
+			add(places[i].Topic, places[i].TopicID, told(&places[i]))
+		}
+		if len(places) == 0 {
+			g.ErrorCode = s.emptyGroup(rg.GroupID, false)
+		}
+		return g
+	}
+	snap := s.b.Catalog.Snapshot()
+	for _, rt := range rg.Topics {
+		t := snap.Topic(rt.Topic)
+		for _, index := range rt.Partitions {
+			p := kmsg.NewDescribeShareGroupOffsetsResponseGroupTopicPartition()
+			p.Partition, p.StartOffset, p.Lag = index, -1, -1
+			var id kafka.UUID
+			switch {
+			case t == nil || index < 0 || index >= t.Partitions:
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				p.ErrorMessage = &kerr.UnknownTopicOrPartition.Description
+			default:
+				id = t.ID
+				if i := slices.IndexFunc(places, func(pl SharePlace) bool { return pl.TopicID == id && pl.Partition == index }); i >= 0 {
+					p = told(&places[i])
+				}
+			}
+			add(rt.Topic, id, p)
+		}
+	}
+	return g
+}
+
+// emptyGroup says whether there is such a share group: 0 or an error code. With vacant
+// it must have no members.
+func (s *Shares) emptyGroup(group string, vacant bool) int16 {
+	var a kmsg.ShareGroupDescribeResponseGroup
+	answered := sched.NewEvent()
+	s.b.Groups.describeShare(group, func(d kmsg.ShareGroupDescribeResponseGroup) {
+		a = d
+		answered.Set()
+	})
+	answered.Wait()
+	if a.ErrorCode == 0 && vacant && len(a.Members) > 0 {
+		return kerr.NonEmptyGroup.Code
+	}
+	return a.ErrorCode
+}
+
+// AlterOffsets sets where a group without members reads on. It waits until that is on
+// disk.
+func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse {
+	res := req.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
+	if err := s.Ready(ctx); err != nil {
+		res.ErrorCode = shareCode(err)
+		return res
+	}
+	if res.ErrorCode = s.emptyGroup(req.GroupID, true); res.ErrorCode != 0 {
+		res.ErrorMessage = &kerr.TypedErrorForCode(res.ErrorCode).Description
+		return res
+	}
+	snap := s.b.Catalog.Snapshot()
+	var last plog.Pos
+	for _, rt := range req.Topics {
+		st := kmsg.NewAlterShareGroupOffsetsResponseTopic()
+		st.Topic = rt.Topic
+		t := snap.Topic(rt.Topic)
+		if t != nil {
+			st.TopicID = t.ID
+		}
+		for _, rp := range rt.Partitions {
+			sp := kmsg.NewAlterShareGroupOffsetsResponseTopicPartition()
+			sp.Partition = rp.Partition
+			pos, err := s.alter(req.GroupID, t, rp.Partition, rp.StartOffset)
+			if err != nil {
+				sp.ErrorCode = shareCode(err)
+				sp.ErrorMessage = &kerr.TypedErrorForCode(sp.ErrorCode).Description
+			}
+			last = max(last, pos)
+			st.Partitions = append(st.Partitions, sp)
+		}
+		res.Topics = append(res.Topics, st)
+	}
+	if err := s.settled(last); err != nil {
+		res.ErrorCode = shareCode(err)
+	}
+	return res
+}
+
+func (s *Shares) alter(group string, t *catalog.Topic, index int32, start int64) (plog.Pos, error) {
+	if t == nil {
+		return 0, kerr.UnknownTopicOrPartition
+	}
+	part := s.b.PartitionByID(t.ID, index)
+	if part == nil {
+		return 0, kerr.UnknownTopicOrPartition
+	}
+	sp, err := s.find(group, part)
+	if err != nil {
+		return 0, err
+	}
+	release := s.b.Store.AwaitReserve(shareBytes)
+	defer release()
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.gone {
+		return 0, kerr.UnknownTopicOrPartition
+	}
+	sp.refresh()
+	sp.head.StateEpoch++
+	if err := sp.begin(max(start, part.Log.Start())); err != nil {
+		return 0, err
+	}
+	sp.shares.loop.expect(sp, sp.m.Deadline())
+	sp.wait.wake()
+	return sp.last, nil
+}
+
+// DeleteOffsets forgets where a group without members stands in topics. It waits until
+// that is on disk.
+func (s *Shares) DeleteOffsets(req *kmsg.DeleteShareGroupOffsetsRequest) *kmsg.DeleteShareGroupOffsetsResponse {
+	res := req.ResponseKind().(*kmsg.DeleteShareGroupOffsetsResponse)
+	if err := s.loaded(); err != nil {
+		res.ErrorCode = shareCode(err)
+		return res
+	}
+	if res.ErrorCode = s.emptyGroup(req.GroupID, true); res.ErrorCode != 0 {
+		res.ErrorMessage = &kerr.TypedErrorForCode(res.ErrorCode).Description
+		return res
+	}
+	snap := s.b.Catalog.Snapshot()
+	var last plog.Pos
+	for _, rt := range req.Topics {
+		st := kmsg.NewDeleteShareGroupOffsetsResponseTopic()
+		st.Topic, st.ErrorCode = rt.Topic, kerr.UnknownTopicOrPartition.Code
+		if t := snap.Topic(rt.Topic); t != nil {
+			st.TopicID = t.ID
+			for _, sp := range s.ofGroup(req.GroupID) {
+				if sp.key.topic != t.ID {
+					continue
+				}
+				pos, err := sp.forget()
+				if st.ErrorCode = shareCode(err); err != nil {
+					break
+				}
+				last = max(last, pos)
+			}
+		}
+		if st.ErrorCode != 0 {
+			st.ErrorMessage = &kerr.TypedErrorForCode(st.ErrorCode).Description
+		}
+		res.Topics = append(res.Topics, st)
+	}
+	if err := s.settled(last); err != nil {
+		res.ErrorCode = shareCode(err)
+	}
+	return res
+}
+
+// forget deletes the state of a share-partition.
+func (sp *sharePart) forget() (plog.Pos, error) {
+	release := sp.shares.b.Store.AwaitReserve(shareBytes)
+	defer release()
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.gone {
+		return 0, nil
+	}
+	_, pos, err := sp.shard.submit(share.AppendSnapshotKey(nil, sp.key.key()), nil)
+	if err != nil {
+		return 0, err
+	}
+	sp.end()
+	return pos, nil
+}
+
+// end takes the share-partition out of use. Called with mu held.
+func (sp *sharePart) end() {
+	sp.gone = true
+	sp.shares.loop.expect(sp, time.Time{})
+	sp.shares.drop(sp)
+	sp.wait.wake()
+}
+
+// GroupDeleted forgets the places of a group that was deleted. It waits until that is
+// on disk.
+func (s *Shares) GroupDeleted(group string) error {
+	if err := s.loaded(); err != nil {
+		return err
+	}
+	var last plog.Pos
+	for _, sp := range s.ofGroup(group) {
+		pos, err := sp.forget()
+		if err != nil {
+			return err
+		}
+		last = max(last, pos)
+	}
+	return s.settled(last)
+}
+
+// topicDeleted forgets the places in a topic that was deleted: nothing of them is read
+// again.
+func (s *Shares) topicDeleted(id kafka.UUID) {
+	s.mu.RLock()
+	var gone []*sharePart
+	for k, sp := range s.parts {
+		if k.topic == id {
+			gone = append(gone, sp)
+		}
+	}
+	s.mu.RUnlock()
+	sortShareParts(gone)
+	for _, sp := range gone {
+		sp.mu.Lock()
+		if !sp.gone {
+			sp.end()
+		}
+		sp.mu.Unlock()
+	}
+}
+
+// Has says whether any of the groups that were deleted has places.
+func (s *Shares) Has(deleted *kmsg.DeleteGroupsResponse) bool {
+	if s.shards.Load() == nil {
+		return false
+	}
+	if err := s.loaded(); err != nil {
+		return true // the deletion then tells what is the matter
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := range deleted.Groups {
+		if g := &deleted.Groups[i]; g.ErrorCode == 0 && s.byID[g.Group] != nil {
+			return true
+		}
+	}
+	return false
+}

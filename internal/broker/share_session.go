@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"math"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
+)
+
+// Share sessions (KIP-932): the broker remembers which partitions a member fetches.
+// A session belongs to a group, a member and a connection, and lives in memory.
+
+// Epochs of requests that begin and end a session.
+const (
+	shareFirstEpoch = 0
+	shareFinalEpoch = -1
+)
+
+// ShareRef names a partition of a session.
+type ShareRef struct {
+	Topic     kafka.UUID
+	Partition int32
+}
+
+type sessionKey struct{ group, member string }
+
+// ShareSession is one member's session. Only Shares changes it.
+type ShareSession struct {
+	key   sessionKey
+	epoch int32 // of the next request
+	refs  []ShareRef
+}
+
+type shareSessions struct {
+	mu    sched.Mutex
+	byKey map[sessionKey]*ShareSession
+}
+
+// FetchSession takes a ShareFetch into its session: it begins one (epoch 0), goes on
+// with one, or finds the one that it ends (-1, which Close does). refs are the
+// partitions to fetch, in the order in which they should be looked at; acks says that
+// the request has acknowledgements. fresh says that the session is new. The error is
+// a kerr.
+func (s *Shares) FetchSession(group, member string, epoch int32, add, forget []ShareRef, acks bool) (ses *ShareSession, refs []ShareRef, fresh bool, err error) {
+	key := sessionKey{group, member}
+	limit := int(s.b.Catalog.Snapshot().Int("group.share.max.share.sessions"))
+	c := &s.sessions
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ses = c.byKey[key]
+	switch {
+	case epoch == shareFinalEpoch && ses == nil:
+		return nil, nil, false, kerr.ShareSessionNotFound
+	case epoch == shareFinalEpoch:
+		return ses, nil, false, nil
+	case epoch == shareFirstEpoch:
+		if acks {
+			return nil, nil, false, kerr.InvalidRequest
+		}
+		if ses == nil && len(c.byKey) >= limit {
+			return nil, nil, false, kerr.ShareSessionLimitReached
+		}
+		ses = &ShareSession{key: key, epoch: 1, refs: slices.Clone(add)}
+		c.byKey[key] = ses
+		return ses, slices.Clone(ses.refs), true, nil
+	case ses == nil:
+		return nil, nil, false, kerr.ShareSessionNotFound
+	case ses.epoch != epoch:
+		return nil, nil, false, kerr.InvalidShareSessionEpoch
+	}
+	for _, r := range add {
+		if !slices.Contains(ses.refs, r) {
+			ses.refs = append(ses.refs, r)
+		}
+	}
+	if len(forget) > 0 {
+		ses.refs = slices.DeleteFunc(ses.refs, func(r ShareRef) bool { return slices.Contains(forget, r) })
+	}
+	ses.next()
+	refs = slices.Clone(ses.refs)
+	if n := len(refs); n > 1 {
+		// Each time another partition comes first, so that none starves.
+		k := int(epoch) % n
+		refs = slices.Concat(refs[k:], refs[:k])
+	}
+	return ses, refs, false, nil
+}
+
+// AckSession takes a ShareAcknowledge into its session, which must exist.
+func (s *Shares) AckSession(group, member string, epoch int32) (*ShareSession, error) {
+	c := &s.sessions
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ses := c.byKey[sessionKey{group, member}]
+	switch {
+	case epoch == shareFirstEpoch:
+		return nil, kerr.InvalidShareSessionEpoch
+	case ses == nil:
+		return nil, kerr.ShareSessionNotFound
+	case epoch == shareFinalEpoch:
+		return ses, nil
+	case ses.epoch != epoch:
+		return nil, kerr.InvalidShareSessionEpoch
+	}
+	ses.next()
+	return ses, nil
+}
+
+func (ses *ShareSession) next() {
+	if ses.epoch == math.MaxInt32 {
+		ses.epoch = 0
+	}
+	ses.epoch++
+}
+
+// EndSession ends a session and gives back what its member holds. lost says that the
+// member did not say good-bye. A session that was replaced or ended before is left
+// alone.
+func (s *Shares) EndSession(ses *ShareSession, lost bool) {
+	c := &s.sessions
+	c.mu.Lock()
+	mine := c.byKey[ses.key] == ses
+	if mine {
+		delete(c.byKey, ses.key)
+	}
+	c.mu.Unlock()
+	if mine {
+		s.leave(ses.key.group, ses.key.member, lost)
+	}
+}
+
+// memberLeft is EndSession for a member that has left the group.
+func (s *Shares) memberLeft(group, member string) {
+	c := &s.sessions
+	c.mu.Lock()
+	ses := c.byKey[sessionKey{group, member}]
+	c.mu.Unlock()
+	if ses != nil {
+		s.EndSession(ses, false)
+		return
+	}
+	s.leave(group, member, false)
+}
+
+// GiveBack takes back what a member holds that is gone already.
+func (s *Shares) GiveBack(group, member string) { s.leave(group, member, false) }

@@ -1,0 +1,227 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/share"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/plog"
+	"github.com/leatdev/leat/internal/sched"
+)
+
+// Shares is the shell of share groups (KIP-932): one machine of package share for each
+// share-partition, with a lock, the log of its state and the clock around it. Its
+// methods may be called from any goroutine.
+type Shares struct {
+	b *Broker
+
+	// shards are the partitions of __share_group_state; nil until the topic exists.
+	shards atomic.Pointer[[]*shareShard]
+	create sched.Mutex // held while the topic is made
+
+	mu    sched.RWMutex
+	parts map[shareKey]*sharePart
+	byID  map[string]map[shareKey]*sharePart // by group
+
+	sessions shareSessions
+	loop     shareLoop
+}
+
+// shareKey names a share-partition.
+type shareKey struct {
+	group     string
+	topic     kafka.UUID
+	partition int32
+}
+
+func (k shareKey) key() share.Key {
+	return share.Key{Group: k.group, Topic: k.topic, Partition: k.partition}
+}
+
+// String is Kafka's name for the key, by which clients look for its coordinator.
+func (k shareKey) String() string {
+	return k.group + ":" + k.topic.String() + ":" + strconv.Itoa(int(k.partition))
+}
+
+func newShares(b *Broker) *Shares {
+	s := &Shares{b: b, parts: map[shareKey]*sharePart{}, byID: map[string]map[shareKey]*sharePart{}}
+	s.sessions.byKey = map[sessionKey]*ShareSession{}
+	s.loop.start(s)
+	if t := b.Catalog.Snapshot().Topic(catalog.ShareStateTopic); t != nil {
+		s.use(t)
+	}
+	return s
+}
+
+// close ends the work in the background.
+func (s *Shares) close() { s.loop.stop() }
+
+// Ready makes __share_group_state if it does not exist. An error is a kerr that
+// clients of a group understand.
+func (s *Shares) Ready(ctx context.Context) error {
+	if s.shards.Load() != nil {
+		return nil
+	}
+	s.create.Lock()
+	defer s.create.Unlock()
+	if s.shards.Load() != nil {
+		return nil
+	}
+	c := s.b.Catalog.Snapshot()
+	err := s.b.EnsureTopic(ctx, catalog.ShareStateTopic, int32(c.Int("share.coordinator.state.topic.num.partitions")), map[string]string{
+		// All changes of a share-partition have one key: compaction would lose all but
+		// the last. What is no longer needed goes by the log start, see prune.
+		"cleanup.policy":   "delete",
+		"retention.ms":     "-1",
+		"retention.bytes":  "-1",
+		"compression.type": "producer",
+		"segment.bytes":    strconv.FormatInt(max(1<<20, c.Int("share.coordinator.state.topic.segment.bytes")), 10),
+	})
+	if err != nil {
+		s.b.Log.Error("the topic of share groups' state cannot be made; clients are told to try again", "topic", catalog.ShareStateTopic, "err", err)
+		return kerr.CoordinatorNotAvailable
+	}
+	t := s.b.Catalog.Snapshot().Topic(catalog.ShareStateTopic)
+	if t == nil {
+		return kerr.CoordinatorNotAvailable
+	}
+	s.use(t)
+	return nil
+}
+
+// use makes the shards of the topic that exists. They read their logs when they are
+// asked for, or soon in the background.
+func (s *Shares) use(t *catalog.Topic) {
+	shards := make([]*shareShard, t.Partitions)
+	for p := range shards {
+		shards[p] = &shareShard{shares: s, partition: int32(p), log: s.b.Store.Log(plog.ID{Topic: t.ID, Partition: int32(p)})}
+	}
+	s.shards.Store(&shards)
+	s.loop.load(shards)
+}
+
+// shard is where the state of a share-partition lies: Kafka's choice.
+func (s *Shares) shard(k shareKey) *shareShard {
+	shards := *s.shards.Load()
+	return shards[groupPartition(k.String(), len(shards))]
+}
+
+// find returns the share-partition, which is made known if it was not. The error is a
+// kerr.
+func (s *Shares) find(group string, p *Partition) (*sharePart, error) {
+	k := shareKey{group, p.TopicID(), p.Index}
+	s.mu.RLock()
+	sp := s.parts[k]
+	s.mu.RUnlock()
+	if sp != nil {
+		return sp, nil
+	}
+	if err := s.Ready(context.Background()); err != nil {
+		return nil, err
+	}
+	shard := s.shard(k)
+	if err := shard.ready(); err != nil {
+		return nil, err
+	}
+	return s.add(k, shard, p), nil
+}
+
+// known is find for one that must be there already; nil when it is not.
+func (s *Shares) known(k shareKey) (*sharePart, error) {
+	if s.shards.Load() == nil {
+		return nil, nil
+	}
+	if err := s.shard(k).ready(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.parts[k], nil
+}
+
+// add makes a share-partition known.
+func (s *Shares) add(k shareKey, shard *shareShard, p *Partition) *sharePart {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sp := s.parts[k]; sp != nil {
+		return sp
+	}
+	sp := &sharePart{shares: s, key: k, shard: shard, part: p}
+	s.parts[k] = sp
+	if s.byID[k.group] == nil {
+		s.byID[k.group] = map[shareKey]*sharePart{}
+	}
+	s.byID[k.group][k] = sp
+	shard.hold(sp)
+	return sp
+}
+
+// drop forgets a share-partition.
+func (s *Shares) drop(sp *sharePart) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts[sp.key] != sp {
+		return
+	}
+	delete(s.parts, sp.key)
+	delete(s.byID[sp.key.group], sp.key)
+	if len(s.byID[sp.key.group]) == 0 {
+		delete(s.byID, sp.key.group)
+	}
+	sp.shard.letGo(sp)
+}
+
+// ofGroup returns the share-partitions of a group.
+func (s *Shares) ofGroup(group string) []*sharePart {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]*sharePart, 0, len(s.byID[group]))
+	for _, sp := range s.byID[group] {
+		out = append(out, sp)
+	}
+	sortShareParts(out)
+	return out
+}
+
+// shareCode is the code of an error of Shares, which are kerrs.
+func shareCode(err error) int16 {
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, plog.ErrDeleted) {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return groupCode(err)
+}
+
+// Available says whether the coordinator of a share-partition can be used: nil, or a
+// kerr. The key is Kafka's: group:topic id:partition.
+func (s *Shares) Available(ctx context.Context, key string) error {
+	rest, partition, ok := cutLast(key)
+	group, topic, ok2 := cutLast(rest)
+	n, err := strconv.ParseInt(partition, 10, 32)
+	id, badID := kafka.ParseUUID(topic)
+	if !ok || !ok2 || badID != nil || err != nil || group == "" || n < 0 {
+		return catalog.Refuse(kerr.InvalidRequest, "The key of a share-partition's coordinator is group:topicId:partition, not %q.", key)
+	}
+	if err := s.Ready(ctx); err != nil {
+		return err
+	}
+	return s.shard(shareKey{group, id, int32(n)}).ready()
+}
+
+// cutLast cuts at the last colon: a group's name may have some.
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
