@@ -141,32 +141,50 @@ func (u *uniformity) place() {
 // one that holds two less.
 func (u *uniformity) balance() {
 	readers := u.readers()
+	order := make([]int, len(u.held))
+	for i := range order {
+		order[i] = i
+	}
 	for moved := true; moved; {
 		moved = false
-		order := make([]int, len(u.held))
-		for i := range order {
-			order[i] = i
-		}
 		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(len(u.held[y]), len(u.held[x])) })
+		// Those that a search in vain has come to cannot get rid of anything either, if
+		// they hold no more than the one that it began from; and that one comes first.
+		stuck := make([]bool, len(u.held))
 		for _, from := range order {
-			for u.relieve(from, readers) {
+			for !stuck[from] && len(u.held[from]) > len(u.held[order[len(order)-1]])+1 {
+				way := u.way(from, readers)
+				if way.to < 0 {
+					for i := range way.back {
+						stuck[i] = true
+					}
+					break
+				}
+				u.follow(way)
+				clear(stuck)
 				moved = true
 			}
 		}
 	}
 }
 
-// relieve takes one partition from a member, if a way leads to one that holds at least
-// two less.
-func (u *uniformity) relieve(from int, readers map[TopicID][]int) bool {
-	type step struct {
-		member int
-		p      partition // it came by
-	}
-	back := map[int]step{from: {-1, partition{}}}
+// way leads partitions from one member to another that holds two less.
+type way struct {
+	from, to int          // to is -1 when there is none
+	back     map[int]step // of every member that was come to
+}
+
+// step is where a member was come from, by a partition that could be its own.
+type step struct {
+	member int
+	p      partition
+}
+
+// way looks for the shortest way from a member.
+func (u *uniformity) way(from int, readers map[TopicID][]int) way {
+	w := way{from, -1, map[int]step{from: {-1, partition{}}}}
 	seen := make(map[TopicID]bool)
-	best := -1
-	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
+	for queue := []int{from}; len(queue) > 0 && w.to < 0; queue = queue[1:] {
 		at := queue[0]
 		for _, p := range u.held[at] {
 			if seen[p.topic] {
@@ -174,28 +192,26 @@ func (u *uniformity) relieve(from int, readers map[TopicID][]int) bool {
 			}
 			seen[p.topic] = true
 			for _, i := range readers[p.topic] {
-				if _, been := back[i]; been {
+				if _, been := w.back[i]; been {
 					continue
 				}
-				back[i] = step{at, p}
+				w.back[i] = step{at, p}
 				queue = append(queue, i)
-				if len(u.held[i]) <= len(u.held[from])-2 && (best < 0 || len(u.held[i]) < len(u.held[best])) {
-					best = i
+				if n := len(u.held[i]); n <= len(u.held[from])-2 && (w.to < 0 || n < len(u.held[w.to])) {
+					w.to = i
 				}
 			}
 		}
-		if best >= 0 {
-			break // the shortest way moves least
-		}
 	}
-	if best < 0 {
-		return false
-	}
-	for to := best; to != from; {
-		s := back[to]
+	return w
+}
+
+// follow moves a partition along each step of the way.
+func (u *uniformity) follow(w way) {
+	for to := w.to; to != w.from; {
+		s := w.back[to]
 		u.held[s.member] = slices.DeleteFunc(u.held[s.member], func(p partition) bool { return p == s.p })
 		u.give(s.p, to)
 		to = s.member
 	}
-	return true
 }
