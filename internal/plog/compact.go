@@ -151,6 +151,9 @@ func (s *Store) compactPass(ctx context.Context, c cleanable, done *Compaction) 
 		return err
 	}
 	p.producers = c.log.lastOfProducers()
+	if p.txns, err = c.log.cleanTxns(c.segs[0].base, c.to); err != nil {
+		return err
+	}
 	segs := c.segs
 	for len(segs) > 0 && segs[0].base < p.upTo {
 		n := groupSize(segs, c.cfg.SegmentBytes, p.upTo)
@@ -170,13 +173,14 @@ func (s *Store) compactPass(ctx context.Context, c cleanable, done *Compaction) 
 // lastOfProducers returns the last offset of each producer's newest batch. That
 // batch stays, without records if need be: it tells the sequence the producer
 // goes on from to whoever rebuilds that from the log.
-func (l *Log) lastOfProducers() map[int64]int64 {
+func (l *Log) lastOfProducers() map[int64]*lastOf {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	last := make(map[int64]int64, len(l.pids))
+	last := make(map[int64]*lastOf, len(l.pids))
 	for id, p := range l.pids {
+		last[id] = &lastOf{-1, p.epoch}
 		if n := len(p.recent); n > 0 {
-			last[id] = p.recent[n-1].last
+			last[id].offset = p.recent[n-1].last
 		}
 	}
 	return last
@@ -191,7 +195,8 @@ type pass struct {
 	start     int64 // records below it go
 	keys      *keyMap
 	upTo      int64 // records from here on were not mapped and stay
-	producers map[int64]int64
+	producers map[int64]*lastOf
+	txns      *cleanedTxns
 	stats     *Compaction
 }
 
@@ -204,7 +209,7 @@ func (p *pass) group(ctx context.Context, segs []*segment) error {
 	changed := len(segs) > 1
 	for _, seg := range segs {
 		err := p.store.eachBatch(ctx, p.log, seg, func(b kafka.Batch) error {
-			kept, err := p.filter(b)
+			kept, err := p.filter(b, out)
 			if err != nil {
 				return err
 			}
@@ -235,8 +240,13 @@ func (p *pass) group(ctx context.Context, segs []*segment) error {
 
 // filter returns what is left of a batch: the batch itself, a smaller one, or
 // nothing.
-func (p *pass) filter(b kafka.Batch) (kafka.Batch, error) {
-	if b.BaseOffset() >= p.upTo || b.Control() {
+func (p *pass) filter(b kafka.Batch, out *segmentCopy) (kafka.Batch, error) {
+	if b.Control() {
+		return p.filterMarker(b, out)
+	}
+	aborted := p.txns.data(b)
+	if b.BaseOffset() >= p.upTo {
+		p.txns.kept(b)
 		p.stats.Kept += int64(b.NumRecords())
 		return b, nil
 	}
@@ -245,6 +255,8 @@ func (p *pass) filter(b kafka.Batch) (kafka.Batch, error) {
 		switch {
 		case r.Offset >= p.upTo:
 			return true
+		case aborted:
+			return false
 		case r.Offset < p.start:
 			return false // DeleteRecords took it
 		case r.Key == nil:
@@ -258,6 +270,7 @@ func (p *pass) filter(b kafka.Batch) (kafka.Batch, error) {
 		// A client's mistake that was let in unopened is no reason to lose the
 		// batch, nor to keep the whole log from being compacted.
 		p.stats.Unread++
+		p.txns.kept(b)
 		return b, nil
 	}
 	if err != nil {
@@ -265,9 +278,10 @@ func (p *pass) filter(b kafka.Batch) (kafka.Batch, error) {
 	}
 	p.stats.Kept += int64(kept.NumRecords())
 	p.stats.Dropped += int64(b.NumRecords() - kept.NumRecords())
-	if last, ok := p.producers[b.ProducerID()]; kept.NumRecords() == 0 && !(ok && last == b.LastOffset()) {
+	if kept.NumRecords() == 0 && !p.producers[b.ProducerID()].data(b) {
 		return nil, nil
 	}
+	p.txns.kept(b)
 	return kept, nil
 }
 

@@ -102,6 +102,8 @@ type segmentCopy struct {
 	index *indexWriter
 	buf   []byte
 	at    int64 // bytes written; buf follows
+	// aborted are the entries of its transaction index.
+	aborted []AbortedTxn
 }
 
 // newSegmentCopy starts the segment that replaces segs. Its name is one that
@@ -168,6 +170,9 @@ func (c *segmentCopy) finish() error {
 	}
 	c.index.timeEntry() // a complete segment's time index ends with its maximum
 	if err := c.index.write(c.store, c.log, c.sync); err != nil {
+		return err
+	}
+	if err := c.store.writeAborted(c.log, c.seg, c.seg, c.aborted, c.sync); err != nil {
 		return err
 	}
 	if err := c.sync.sync(); err != nil {

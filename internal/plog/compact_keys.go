@@ -80,6 +80,10 @@ var errKeyMapFull = errors.New("key map is full")
 func (s *Store) mapKeys(ctx context.Context, c cleanable) (keys *keyMap, upTo int64, err error) {
 	keys = newKeyMap(c.to-c.from, s.opt.CompactMemory)
 	upTo = c.from
+	txns, err := c.log.cleanTxns(c.from, c.to)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, seg := range c.segs {
 		if seg.next <= c.from {
 			continue
@@ -88,7 +92,9 @@ func (s *Store) mapKeys(ctx context.Context, c cleanable) (keys *keyMap, upTo in
 			if b.LastOffset() < c.from {
 				return nil
 			}
-			if !b.Control() {
+			if b.Control() {
+				txns.marker(b)
+			} else if !txns.data(b) { // what was aborted names no key
 				if at, err := mapBatch(keys, b, c.from); err != nil {
 					upTo = max(upTo, at)
 					return err

@@ -39,10 +39,11 @@ func (l *Log) cleanable(now int64) cleanable {
 		return c
 	}
 	minLag, maxLag := l.cfg.MinCompactionLag.Milliseconds(), l.cfg.MaxCompactionLag.Milliseconds()
+	stable := l.LastStable()
 	oldest := int64(math.MaxInt64) // first timestamp of a dirty segment
 	for i, s := range l.segs {
 		// A checkpoint seals what is complete, durable and in its file.
-		if i == len(l.segs)-1 || !s.sealed {
+		if i == len(l.segs)-1 || !s.sealed || s.next > stable {
 			break
 		}
 		if s.next > c.from {

@@ -82,15 +82,16 @@ func (ps *producers) add(b kafka.Batch, pos Pos, now int64) {
 	if b.Transactional() && p.open < 0 {
 		p.open = b.BaseOffset()
 	}
+	lastSeq := b.LastSequence()
 	if b.BaseSequence() < 0 {
-		return
+		lastSeq = -1
 	}
 	if len(p.recent) == rememberedBatches {
 		copy(p.recent, p.recent[1:])
 		p.recent = p.recent[:rememberedBatches-1]
 	}
 	p.recent = append(p.recent, sentBatch{
-		firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(),
+		firstSeq: b.BaseSequence(), lastSeq: lastSeq,
 		base: b.BaseOffset(), last: b.LastOffset(), ts: b.MaxTimestamp(), pos: pos,
 	})
 }

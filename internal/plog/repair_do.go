@@ -64,11 +64,13 @@ type repair struct {
 	segs     []*segment // the log's, afterwards
 	replaced []*segment
 	made     []*segmentCopy
+	txns     *txnWalk // over all that stays
 }
 
 // copies decides about each segment: it stays, goes, or is copied without what is
 // damaged or given up.
 func (r *repair) copies(ctx context.Context, how Repair) error {
+	r.txns = newTxnWalk()
 	for _, seg := range r.log.segs {
 		switch {
 		case how == RepairCut && seg.base >= r.end && seg.next > r.end:
@@ -76,6 +78,9 @@ func (r *repair) copies(ctx context.Context, how Repair) error {
 			continue
 		case !r.hurt(seg) && (how == RepairKeep || seg.next <= r.end):
 			r.segs = append(r.segs, seg)
+			if _, err := r.log.checkSegment(ctx, seg, func(_ int64, b kafka.Batch) error { return r.txns.batch(b) }); err != nil {
+				return err
+			}
 			continue
 		}
 		r.replaced = append(r.replaced, seg)
@@ -85,7 +90,7 @@ func (r *repair) copies(ctx context.Context, how Repair) error {
 			if how == RepairCut && b.BaseOffset() >= r.end {
 				return nil
 			}
-			return out.add(b)
+			return r.take(out, b)
 		})
 		if err != nil {
 			return err
@@ -103,6 +108,16 @@ func (r *repair) copies(ctx context.Context, how Repair) error {
 	return nil
 }
 
+// take copies a batch, and what it says of transactions.
+func (r *repair) take(out *segmentCopy, b kafka.Batch) error {
+	n := len(r.txns.aborted)
+	if err := r.txns.batch(b); err != nil {
+		return err
+	}
+	out.aborted = append(out.aborted, r.txns.aborted[n:]...)
+	return out.add(b)
+}
+
 func (r *repair) hurt(seg *segment) bool {
 	name := path.Base(seg.file("", logSuffix))
 	return slices.ContainsFunc(r.d.Check.Segments, func(c SegmentCheck) bool { return c.File == name && !c.OK() })
@@ -115,7 +130,7 @@ func (r *repair) regain() error {
 	out := newSegmentCopy(r.store, r.log, []*segment{newSegment(first, r.store.opt.Now().UnixMilli())})
 	r.made = append(r.made, out)
 	for _, st := range r.d.strays {
-		if err := out.add(st.batch); err != nil {
+		if err := r.take(out, st.batch); err != nil {
 			return err
 		}
 	}
@@ -184,9 +199,13 @@ func (r *repair) install(how Repair) {
 			if n := len(l.epochs); n == 0 || l.epochs[n-1].Epoch < b.LeaderEpoch() {
 				l.epochs = append(l.epochs, EpochStart{b.LeaderEpoch(), b.BaseOffset()})
 			}
-			l.pids.add(b, 0, now)
+			if !b.Control() {
+				l.pids.add(b, 0, now)
+			}
 		}
 	}
+	l.aborted = nil
+	l.rebuildTxns(r.txns)
 	l.hw.Store(l.next)
 	l.touch(l.lastPos)
 }

@@ -2,6 +2,7 @@ package plog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 
@@ -40,7 +41,7 @@ func (l *Log) Check(ctx context.Context) (*LogCheck, error) {
 	st := l.snapshot()
 	l.mu.RUnlock()
 	c := &LogCheck{ID: l.id, Topic: l.name, Start: st.start, End: st.next}
-	sent := st.newestOfProducers()
+	sent, txns := st.newestOfProducers(), newTxnWalk()
 	at := int64(-1) // where the segment before ended
 	for i := range st.segs {
 		seg := &st.segs[i]
@@ -48,20 +49,24 @@ func (l *Log) Check(ctx context.Context) (*LogCheck, error) {
 			c.Wrong = append(c.Wrong, fmt.Sprintf("segment %d begins below offset %d, where the one before ends", seg.base, at))
 		}
 		at = seg.next
-		out, err := l.checkSegment(ctx, seg, sent.saw)
+		out, err := l.checkSegment(ctx, seg, func(at int64, b kafka.Batch) error {
+			return errors.Join(sent.saw(at, b), txns.batch(b))
+		})
 		if err == errMoved {
-			sent = nil // nobody knows any more what was in it
+			sent, txns.broken = nil, true // nobody knows any more what was in it
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
+		txns.broken = txns.broken || len(out.Bad) > 0
 		c.Segments = append(c.Segments, *out)
 	}
 	if n := len(st.segs); n > 0 && st.segs[n-1].next != st.next {
 		c.Wrong = append(c.Wrong, fmt.Sprintf("the last segment ends at offset %d, the log at %d", st.segs[n-1].next, st.next))
 	}
 	c.Wrong = append(c.Wrong, sent.missing(&st, c)...)
+	c.Wrong = append(c.Wrong, txns.wrong(l, &st)...)
 	return c, nil
 }
 
