@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/coord/share"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
@@ -196,15 +197,27 @@ func (s *Shares) emptyGroup(group string, vacant bool) int16 {
 	return a.ErrorCode
 }
 
-// AlterOffsets sets where a group without members reads on. It waits until that is on
-// disk.
+// makeGroup makes a share group without members, if there is none: 0 or an error code.
+func (s *Shares) makeGroup(id string) (code int16) {
+	answered := sched.NewEvent()
+	done := func(c int16) {
+		code = c
+		answered.Set()
+	}
+	ask(s.b.Groups, id, func(t group.Token) group.Event { return group.MakeShare{Token: t, Group: id} }, done, done)
+	answered.Wait()
+	return code
+}
+
+// AlterOffsets sets where a group without members reads on; one that does not exist is
+// made. It waits until that is on disk.
 func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse {
 	res := req.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
 	if err := s.Ready(ctx); err != nil {
 		res.ErrorCode = shareCode(err)
 		return res
 	}
-	if res.ErrorCode = s.emptyGroup(req.GroupID, true); res.ErrorCode != 0 {
+	if res.ErrorCode = s.makeGroup(req.GroupID); res.ErrorCode != 0 {
 		res.ErrorMessage = &kerr.TypedErrorForCode(res.ErrorCode).Description
 		return res
 	}
@@ -236,7 +249,7 @@ func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffs
 	return res
 }
 
-func (s *Shares) alter(group string, t *catalog.Topic, index int32, start int64) (plog.Pos, error) {
+func (s *Shares) alter(id string, t *catalog.Topic, index int32, start int64) (plog.Pos, error) {
 	if t == nil {
 		return 0, kerr.UnknownTopicOrPartition
 	}
@@ -244,7 +257,7 @@ func (s *Shares) alter(group string, t *catalog.Topic, index int32, start int64)
 	if part == nil {
 		return 0, kerr.UnknownTopicOrPartition
 	}
-	sp, err := s.find(group, part)
+	sp, err := s.find(id, part)
 	if err != nil {
 		return 0, err
 	}

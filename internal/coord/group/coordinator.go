@@ -52,6 +52,8 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.consumerHeartbeat(e)
 	case ShareHeartbeat:
 		c.shareHeartbeat(e)
+	case MakeShare:
+		c.makeShare(e)
 	case DescribeShare:
 		c.describeShare(e)
 	case DescribeConsumer:

@@ -21,6 +21,15 @@ type DescribeShare struct {
 	Group string
 }
 
+// MakeShare makes a share group without members, if there is none: an administrator
+// sets where it is to begin. Answer: int16, an error code, when it is durable; one that
+// has members is NON_EMPTY_GROUP.
+type MakeShare struct {
+	Token Token
+	Group string
+}
+
+func (MakeShare) event()      {}
 func (ShareHeartbeat) event() {}
 func (DescribeShare) event()  {}
 

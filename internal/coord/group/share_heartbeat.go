@@ -60,21 +60,13 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 	switch {
 	case g == nil && !joins:
 		return faultf(kerr.GroupIDNotFound, "Share group %s not found.", req.GroupID)
-	case g != nil && g.shares() == nil && (!joins || g.modern != nil || !g.vacant() || g.recorded() || len(g.offsets) > 0):
+	case g != nil && g.shares() == nil && (!joins || g.taken()):
 		return faultf(kerr.GroupIDNotFound, "Group %s is not a share group.", req.GroupID)
 	}
 	if req.MemberEpoch == leaveEpoch {
 		return c.shareLeave(e, g.shares())
 	}
-	undo := func() {}
-	if g == nil {
-		g = c.create(req.GroupID)
-	}
-	if g.shares() == nil {
-		old := g.classicGroup
-		g.modern, g.classicGroup = newShareGroup(g), newClassicGroup(time.Time{})
-		undo = func() { g.modern, g.classicGroup = nil, old }
-	}
+	g, undo := c.shareOf(req.GroupID)
 	sg := g.shares()
 	old := sg.members[req.MemberID]
 	if err := c.checkShareMember(req, sg, old); err != nil {
@@ -130,6 +122,45 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 		c.reply(e.Token, res)
 	})
 	return nil
+}
+
+// taken says that a group is of another type than share and has something to lose.
+func (g *group) taken() bool {
+	return g.modern != nil || !g.vacant() || g.recorded() || len(g.offsets) > 0
+}
+
+// shareOf is the group as a share group, which is made if there is none; undo takes
+// that back.
+func (c *Coordinator) shareOf(id string) (g *group, undo func()) {
+	if g = c.groups[id]; g == nil {
+		g = c.create(id)
+	}
+	if g.shares() != nil {
+		return g, func() {}
+	}
+	old := g.classicGroup
+	g.modern, g.classicGroup = newShareGroup(g), newClassicGroup(time.Time{})
+	return g, func() { g.modern, g.classicGroup = nil, old }
+}
+
+// makeShare makes a share group without members.
+func (c *Coordinator) makeShare(e MakeShare) {
+	g := c.groups[e.Group]
+	switch {
+	case g != nil && g.shares() == nil && g.taken():
+		c.reply(e.Token, kerr.GroupIDNotFound.Code)
+		return
+	case g != nil && !g.vacant():
+		c.reply(e.Token, kerr.NonEmptyGroup.Code)
+		return
+	}
+	g, undo := c.shareOf(strings.Clone(e.Group))
+	ch := c.changeShares(g.shares())
+	ch.undo = undo
+	if ch.sg.epoch == 0 {
+		ch.advance()
+	}
+	ch.end(func(err error) { c.reply(e.Token, codeOf(err)) })
 }
 
 // checkShareMember says whether a member may go on as it says. The epoch before will
