@@ -104,7 +104,8 @@ func findLeat(ctx context.Context, bin string) ([]Peer, error) {
 			Name: name, Version: strings.TrimSpace(string(version)), Protocol: Kafka, Durability: durability, Durable: durable,
 			prepare: noPreparation, ready: kafkaReady,
 			command: func(dir string, port int) *exec.Cmd {
-				return exec.Command(exe, append([]string{"serve", "--data", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port)}, args...)...)
+				return exec.Command(exe, append([]string{"serve", "--data", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port),
+					"-c", "group.initial.rebalance.delay.ms=0", "-c", "group.consumer.min.heartbeat.interval.ms=500", "-c", "group.consumer.heartbeat.interval.ms=500"}, args...)...)
 			},
 		}
 	}
