@@ -58,7 +58,7 @@ func (s *Store) runCheckpoints() {
 			s.tidy()
 			continue
 		}
-		if c.first.Swap(false) && due.IsZero() {
+		if c.first.Load() && due.IsZero() {
 			due = sched.Now().Add(s.opt.CheckpointEvery)
 		}
 		wait := time.Duration(-1)
@@ -70,6 +70,7 @@ func (s *Store) runCheckpoints() {
 			continue
 		}
 		c.force.Store(false)
+		c.first.Store(false) // not sooner: each log that changes would ring the bell for nothing
 		due, patient = time.Time{}, false
 		if err := s.Checkpoint(); err != nil && s.wal.Err() == nil {
 			s.opt.Logger.Error("checkpoint failed, will be tried again", "err", err)

@@ -33,7 +33,7 @@ func (w *WAL) Flush() {
 		w.mu.Unlock()
 		return
 	}
-	groups := w.begin()
+	groups := w.begin(w.crowd)
 	w.mu.Unlock()
 	w.finish(groups, w.flush(groups))
 }
@@ -52,17 +52,18 @@ func (w *WAL) take() []*group {
 		}
 		w.work.Wait()
 	}
-	return w.begin()
+	return w.begin(true)
 }
 
 // begin starts a flush of what has gathered. Called with mu held, which it lets go of
 // for a moment; nobody else flushes, and there is something.
-func (w *WAL) begin() []*group {
+//
+// Those who can run now and are about to enqueue come along: a flush costs the same for
+// them. When nobody can this takes no time but that of waking an idle processor in
+// vain, which who flushes by itself is spared unless others were about (gather).
+func (w *WAL) begin(gather bool) []*group {
 	w.busy = true
-	if w.crowd {
-		// Those who can run now and are about to enqueue come along: a flush costs the
-		// same for them. When nobody can this takes no time but that of waking an idle
-		// processor in vain, which a lone producer is spared.
+	if gather {
 		w.mu.Unlock()
 		sched.Yield()
 		w.mu.Lock()
