@@ -207,4 +207,34 @@ var OnTheWire = []Wire{
 		Because:   "Leat has one logger, whose level is given at start",
 		OnlyKafka: `resources of .* v1\.ConfigResources(/8:1.*| = length \d)`, OnlyLeat: `resources of .* v1\.ConfigResources = `,
 	},
+	{
+		Key: 8, Case: "TestConsumerGroup", What: "a member's commit with an epoch before its newest, for a partition that it has had since", Kafka: "4.3.1: STALE_MEMBER_EPOCH; 4.4: stored", Leat: "stored",
+		Because:   "KIP-1251: that the epoch has moved on is no reason to lose what the member did",
+		OnlyKafka: `a commits with the epoch before\.Topics/t\.Partitions/0\.ErrorCode = STALE_MEMBER_EPOCH`,
+		OnlyLeat:  `a commits with the epoch before\.Topics/t\.Partitions/0\.ErrorCode = ok`,
+	},
+	{
+		Key: 69, Case: "TestConsumerGroup", What: "the assignment epoch of a group that has become empty", Kafka: "4.3.1: the one before; 4.4: the group's", Leat: "the group's",
+		Because:   "nobody is to be assigned anything: the group is not behind",
+		OnlyKafka: `empty\.Groups/t-group\.AssignmentEpoch = 4`,
+		OnlyLeat:  `empty\.Groups/t-group\.AssignmentEpoch = 5`,
+	},
+	{
+		Key: 69, Case: "TestConsumerGroupStatic", What: "the same, of a group with a static member", Kafka: "4.3.1: the one before; 4.4: the group's", Leat: "the group's",
+		Because:   "as above",
+		OnlyKafka: `empty\.Groups/t-group\.AssignmentEpoch = 2`,
+		OnlyLeat:  `empty\.Groups/t-group\.AssignmentEpoch = 3`,
+	},
+	{
+		Key: 68, Case: "TestConsumerGroupStatic", What: "a static member joins again with the id that it has, without having left", Kafka: "UNRELEASED_INSTANCE_ID", Leat: "it joins",
+		Because:   "it is the same process, which was told to begin anew (FENCED_MEMBER_EPOCH) or lost an answer",
+		OnlyKafka: `b joins as one from 2\.(ErrorCode = UNRELEASED_INSTANCE_ID|MemberID = null|MemberEpoch = 0|HeartbeatIntervalMillis = 0|Assignment = null)`,
+		OnlyLeat:  `b joins as one from 2\.(ErrorCode = ok|MemberID = b|MemberEpoch = 2|HeartbeatIntervalMillis = 5000|Assignment\.Topics.*)`,
+	},
+	{
+		Key: 68, Case: "TestConsumerGroupAssignor", What: "most members want another assignor", Kafka: "4.3.1: it counts with the next epoch; 4.4: at once", Leat: "it counts at once",
+		Because:   "a wish that waits for somebody else's change would be forgotten by then",
+		OnlyKafka: `.*(MemberEpoch|Epoch|AssignmentEpoch|epoch) = .*|by range .*|both .*`,
+		OnlyLeat:  `.*(MemberEpoch|Epoch|AssignmentEpoch|epoch) = .*|by range .*|both .*`,
+	},
 }

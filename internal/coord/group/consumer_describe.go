@@ -54,8 +54,9 @@ func (cg *consumerGroup) describe(topics Topics, m *consumerMember) kmsg.Consume
 	maps.Copy(has, m.revoking)
 	d.Assignment = describedPartitions(topics, sortedKeys(has))
 	d.TargetAssignment = describedPartitions(topics, slices.Clone(cg.target[m.id]))
-	if m.classic == nil {
-		d.MemberType = 1
+	d.MemberType = 1
+	if m.classic != nil {
+		d.MemberType = 0
 	}
 	return d
 }

@@ -65,9 +65,11 @@ type presence struct {
 	sync, join time.Time
 }
 
+// newConsumerGroup has Kafka's first epoch, of which there is no record.
 func newConsumerGroup(g *group) *consumerGroup {
 	return &consumerGroup{
 		g:           g,
+		epoch:       1,
 		members:     make(map[string]*consumerMember),
 		statics:     make(map[string]string),
 		names:       make(map[string]int),

@@ -25,8 +25,7 @@ func (ch *consumerChange) subscribe(old, m *consumerMember) bool {
 	if have := cg.members[m.id]; have == nil || !have.sameMetadata(m) {
 		ch.metadata(m)
 	}
-	changed := false
-	bump := cg.epoch == 0
+	changed, bump := false, false
 	if old == nil {
 		old = newConsumerMember(m.id)
 	}
