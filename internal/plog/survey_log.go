@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 
 	"github.com/leatdev/leat/internal/kafka"
@@ -93,7 +94,7 @@ func (l *Log) checkSegment(ctx context.Context, seg *segment, each func(at int64
 	if seg.size < seg.end {
 		s.next = -1 // the rest is in the tail
 	}
-	for suffix, to := range map[string]*[]byte{indexSuffix: &s.index, timeSuffix: &s.times} {
+	for suffix, to := range s.indexes() {
 		if *to, err = l.indexBytes(seg, suffix); err == errMoved {
 			return nil, err
 		} else if err != nil {
@@ -101,6 +102,14 @@ func (l *Log) checkSegment(ctx context.Context, seg *segment, each func(at int64
 		}
 	}
 	return out, s.run(ctx, out)
+}
+
+// indexes are where the bytes of the index files go, by their suffixes, always in the
+// same order.
+func (s *survey) indexes() iter.Seq2[string, *[]byte] {
+	return func(yield func(string, *[]byte) bool) {
+		_ = yield(indexSuffix, &s.index) && yield(timeSuffix, &s.times)
+	}
 }
 
 // indexBytes reads an index file as far as the segment knows of it.
@@ -226,7 +235,7 @@ func surveyFiles(ctx context.Context, fsys vfs.FS, name string, base int64, out 
 		return err
 	}
 	stem := name[:len(name)-len(logSuffix)]
-	for suffix, to := range map[string]*[]byte{indexSuffix: &s.index, timeSuffix: &s.times} {
+	for suffix, to := range s.indexes() {
 		if *to, err = vfs.ReadFile(fsys, stem+suffix); err != nil && !isNotExist(err) {
 			return err
 		}
