@@ -69,7 +69,7 @@ func TestLiesAreFound(t *testing.T) {
 	first, other := newWorld(newSide(t, "leat", openLeat(t))), newWorld(newSide(t, "leat", openLeat(t)))
 	const honest, most = 30, 400
 	for seed := range uint64(honest) {
-		if f := play(first, other, draw(seed, *length), newKnown()); f != nil {
+		if f := play(first, other, draw(ops, seed, *length), newKnown()); f != nil {
 			t.Fatalf("the same broker twice, seed %d:\n%s", seed, f)
 		}
 	}
@@ -78,12 +78,12 @@ func TestLiesAreFound(t *testing.T) {
 			other.tamper = lie
 			defer func() { other.tamper = nil }()
 			for seed := range uint64(most) {
-				steps := draw(seed, *length)
+				steps := draw(ops, seed, *length)
 				found := play(first, other, steps, newKnown())
 				if found == nil {
 					continue
 				}
-				less := shrink(first, other, steps, found, time.Now().Add(patience))
+				less := shrink(first, other, steps, found, newKnown(), time.Now().Add(patience))
 				t.Logf("found by seed %d, with %d steps of %d", seed, len(less.labels), len(found.labels))
 				if len(less.labels) > 12 {
 					t.Errorf("a sequence that shows it has %d steps:\n%s", len(less.labels), less)

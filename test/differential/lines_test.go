@@ -110,7 +110,7 @@ func (s *script) foreign(v reflect.Value) bool {
 	if v.Kind() != reflect.Struct {
 		return false
 	}
-	for _, field := range []string{"Topic", "Name", "Group"} {
+	for _, field := range []string{"Topic", "Name", "Group", "TransactionalID"} {
 		f := v.FieldByName(field)
 		if f.IsValid() && f.Kind() == reflect.Pointer {
 			f = f.Elem()
@@ -145,7 +145,10 @@ func (s *script) key(v reflect.Value) string {
 	if v.Kind() != reflect.Struct {
 		return ""
 	}
-	for _, name := range []string{"Topic", "TopicID", "Partition", "RelativeOffset", "Group", "Type", "Name"} {
+	if f := v.FieldByName("LastSequence"); f.IsValid() { // DescribeProducers
+		return "/" + s.producer(v.FieldByName("ProducerID").Int())
+	}
+	for _, name := range []string{"Topic", "TopicID", "Partition", "RelativeOffset", "Group", "TransactionalID", "Type", "Name"} {
 		f := v.FieldByName(name)
 		switch {
 		case !f.IsValid() || f.IsZero() && name != "Partition" && name != "RelativeOffset":
@@ -186,7 +189,7 @@ func (s *script) field(at, name string, v reflect.Value) {
 		s.say(at, "ok")
 	case "ErrorMessage", "BatchIndexErrorMessage": // the words are each broker's own
 	case "Topic", "TopicID", "Partition": // in the key
-	case "LeaderEpoch", "Epoch":
+	case "LeaderEpoch", "Epoch", "CoordinatorEpoch":
 		s.say(at, s.relative(int32(v.Int())))
 	case "ClusterID", "FinalizedFeaturesEpoch":
 		s.say(at, map[bool]string{true: "none", false: "some"}[fmt.Sprint(v.Interface()) == "-1" || v.Kind() == reflect.Pointer && v.IsNil()])
@@ -202,7 +205,7 @@ func (s *script) field(at, name string, v reflect.Value) {
 		s.say(at, map[bool]string{true: "none", false: "some"}[v.IsZero()])
 	case "ProducerID":
 		s.say(at, s.producer(v.Int()))
-	case "LogAppendTime", "Timestamp", "LastFetchTimestamp", "LastCaughtUpTimestamp":
+	case "LogAppendTime", "Timestamp", "LastTimestamp", "StartTimestamp", "LastFetchTimestamp", "LastCaughtUpTimestamp":
 		s.say(at, s.moment(v.Int()))
 	case "RecordBatches":
 		s.batches(at, v.Bytes(), v.IsNil())
@@ -271,7 +274,11 @@ func (s *script) batches(at string, data []byte, null bool) {
 			if err != nil {
 				s.t.Fatal(s.name, err)
 			}
-			records = append(records, fmt.Sprintf("%d:%s:%q", r.Offset, s.moment(r.Timestamp), r.Value[:min(8, len(r.Value))]))
+			value := r.Value[:min(8, len(r.Value))]
+			if b.Control() { // after its version a marker has its coordinator's epoch
+				value = value[:2]
+			}
+			records = append(records, fmt.Sprintf("%d:%s:%q", r.Offset, s.moment(r.Timestamp), value))
 		}
 		s.say(fmt.Sprintf("%s[%d]", at, n), fmt.Sprintf("%d+%d epoch %s %s attributes %x crc %v, first %s, max %s, %s/%d/%d: %s",
 			b.BaseOffset(), b.LastOffsetDelta(), s.relative(b.LeaderEpoch()), b.Codec(), b.Attributes(), b.VerifyCRC() == nil,

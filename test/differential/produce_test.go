@@ -67,6 +67,7 @@ func TestProduceRefusals(t *testing.T) {
 			s.note(fmt.Sprint("acks -2 v", v), produce(name, id, -2, good), v)
 			s.note(fmt.Sprint("transactional v", v), produce(name, id, -1, s.batch(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}, "a")), v)
 		}
+		s.transactional("warm-" + s.run)
 		inTxn := produce(name, id, -1, s.batch(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}, "a"))
 		inTxn.TransactionID = kmsg.StringPtr("x")
 		s.note("transactional with an id", inTxn, 9)
@@ -164,6 +165,22 @@ func TestIdempotentProducer(t *testing.T) {
 	})
 }
 
+// transactional waits until transactions have a coordinator: Kafka makes the topic of
+// their state when it is first asked for.
+func (s *script) transactional(id string) {
+	s.t.Helper()
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKey, find.CoordinatorType = id, 1
+	req := kmsg.NewPtrInitProducerIDRequest()
+	req.TransactionalID, req.TransactionTimeoutMillis = &id, 60_000
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if ask[*kmsg.FindCoordinatorResponse](s.side, find, 3).ErrorCode == 0 && ask[*kmsg.InitProducerIDResponse](s.side, req, 4).ErrorCode == 0 {
+			return
+		}
+	}
+	s.t.Fatal(s.name, ": no coordinator for transactions")
+}
+
 // producerID gets a producer id; Kafka's first one takes a moment.
 func (s *script) producerID() int64 {
 	s.t.Helper()
@@ -179,6 +196,7 @@ func (s *script) producerID() int64 {
 func TestInitProducerID(t *testing.T) {
 	compare(t, func(s *script) {
 		s.producerID()
+		s.transactional("warm-" + s.run)
 		for v := int16(0); v <= 5; v++ {
 			req := kmsg.NewPtrInitProducerIDRequest()
 			req.TransactionTimeoutMillis = 1000
@@ -194,7 +212,7 @@ func TestInitProducerID(t *testing.T) {
 			s.note(fmt.Sprint("empty transactional id v", v), req, v)
 		}
 		req := kmsg.NewPtrInitProducerIDRequest()
-		req.TransactionalID, req.TransactionTimeoutMillis = kmsg.StringPtr("x"+s.run), 1000
+		req.TransactionalID, req.TransactionTimeoutMillis = kmsg.StringPtr("warm-"+s.run), 1000
 		s.note("transactional", req, 4)
 	})
 }

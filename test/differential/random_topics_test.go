@@ -39,7 +39,7 @@ func (w *world) setupStep(*dice) {
 		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = w.topicName(slot), partitions, 1
 		req.Topics = append(req.Topics, rt)
 	}
-	w.change("t0 and t1", req, 7)
+	w.change("t0 and t1", req, 4)
 	w.settle()
 	for range 2 {
 		w.ask("t0/0", produce(w.topicName(0), w.ids[0], -1, w.batch(kafka.BatchSpec{}, "a", "b", "c")), 9)

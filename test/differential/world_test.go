@@ -36,6 +36,7 @@ type world struct {
 	epochs  [producers]int16
 	pid     [producers]int64
 	members [groups]member
+	txn     [txns]txnState
 }
 
 // member is the one member of a classic group.
@@ -57,10 +58,23 @@ func (w *world) begin(run string, base int64) {
 		w.pid[i] = w.producerID()
 		w.producer(w.pid[i]) // named by their order
 	}
+	for i := range w.txn {
+		w.txn[i] = txnState{pid: -1, epoch: -1}
+	}
 	for i := range w.members {
 		w.members[i] = member{generation: -1}
 		w.coordinated(w.groupName(i))
 	}
+}
+
+// end deletes what a sequence has made: many sequences are played on one Kafka.
+func (w *world) end() {
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TimeoutMillis = 10_000
+	for i := range slots {
+		req.TopicNames = append(req.TopicNames, w.topicName(i))
+	}
+	ask[*kmsg.DeleteTopicsResponse](w.side, req, 5)
 }
 
 // coordinated waits until a group has its coordinator: Kafka makes the topic of the
@@ -84,6 +98,7 @@ func (w *world) firstEpoch() int32 {
 	if !w.ready {
 		w.ready = true
 		w.ensureTopic(barrier)
+		w.transactional("warm-AAAAAAAA")
 	}
 	return ask[*kmsg.MetadataResponse](w.side, metadata(false, barrier), 12).Topics[0].Partitions[0].LeaderEpoch
 }

@@ -78,7 +78,7 @@ func Run(more ...string) (_ *Kafka, err error) {
 		return nil, fmt.Errorf("kafka's storage tool: %w\n%s", err, out)
 	}
 	k := &Kafka{Addr: fmt.Sprintf("127.0.0.1:%d", port), Logs: filepath.Join(dir, "data"), dir: dir, ended: make(chan struct{})}
-	k.broker = exec.Command(java, "-Xms256m", "-Xmx256m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
+	k.broker = exec.Command(java, "-Xms256m", "-Xmx512m", "-cp", filepath.Join(libs, "*"), "kafka.Kafka", config)
 	k.broker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := k.broker.Start(); err != nil {
 		return nil, err
