@@ -32,19 +32,21 @@ func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ac
 	out, err := sp.step(share.Acknowledge{Member: member, Acks: acks, Closing: closing})
 	pos = sp.answerAt()
 	_, dying := sp.m.Dying(1)
+	rejected := out.Rejected
 	sp.mu.Unlock()
 	switch {
 	case err != nil:
 		return 0, shareCode(err)
 	case out.Code != 0:
 		return 0, out.Code
-	case !dying:
+	case !dying && !rejected:
 		return pos, 0
 	}
-	if pos, err = sp.bury(); err != nil {
+	buried, err := sp.bury()
+	if err != nil && rejected {
 		return 0, kerr.InvalidRecordState.Code
 	}
-	return pos, 0
+	return max(pos, buried), 0
 }
 
 // leave takes back what a member holds of the group's partitions.

@@ -38,9 +38,13 @@ func (sp *sharePart) bury() (plog.Pos, error) {
 			return 0, nil
 		}
 		d, ok := sp.m.Dying(deadAtOnce)
-		view, pos := sp.view, sp.answerAt()
+		view, pos, why := sp.view, sp.answerAt(), sp.m.Unburied()
 		sp.mu.Unlock()
-		if !ok {
+		switch {
+		case ok:
+		case why != "":
+			return pos, errors.New(why)
+		default:
 			return pos, nil
 		}
 		if err := sp.buryRange(d, view); err != nil {
@@ -76,10 +80,12 @@ func (sp *sharePart) buryRange(d share.Dead, view *catalog.ShareView) error {
 		ops[i] = plog.Append(grave.Log, b)
 	}
 	if mutant.On("share-dead-letter-apart") {
-		for _, op := range ops {
-			if _, _, err := sp.shares.b.Store.Submit(op); err != nil {
-				return err
-			}
+		_, pos, err := sp.shares.b.Store.Submit(ops...)
+		if err == nil {
+			err = sp.shares.settled(pos)
+		}
+		if err != nil {
+			return err
 		}
 		ops = nil
 	}

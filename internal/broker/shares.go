@@ -120,8 +120,8 @@ func (s *Shares) find(group string, p *Partition) (*sharePart, error) {
 	s.mu.RLock()
 	sp := s.parts[k]
 	s.mu.RUnlock()
-	if sp != nil {
-		return sp, nil
+	if sp != nil && sp.shard.loaded.Load() {
+		return sp, sp.shard.broken
 	}
 	if err := s.Ready(context.Background()); err != nil {
 		return nil, err
@@ -131,19 +131,6 @@ func (s *Shares) find(group string, p *Partition) (*sharePart, error) {
 		return nil, err
 	}
 	return s.add(k, shard, p), nil
-}
-
-// known is find for one that must be there already; nil when it is not.
-func (s *Shares) known(k shareKey) (*sharePart, error) {
-	if s.shards.Load() == nil {
-		return nil, nil
-	}
-	if err := s.shard(k).ready(); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.parts[k], nil
 }
 
 // add makes a share-partition known.

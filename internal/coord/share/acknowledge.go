@@ -60,6 +60,7 @@ func (p *Partition) acknowledge(t int64, e *Acknowledge) {
 				}
 			case Reject:
 				p.die(&piece, Rejected)
+				p.out.Rejected = p.out.Rejected || piece.state == Dying
 			case Renew:
 				if !p.cfg.Renew {
 					p.out.Code = kerr.InvalidRecordState.Code

@@ -113,6 +113,9 @@ type Effects struct {
 	Acquired []Got
 	// Write is to be appended; nil for nothing.
 	Write *Write
+	// Rejected says that records of an Acknowledge were rejected that become dead
+	// letters: the verdict stands when these are written.
+	Rejected bool
 	// Wake says that there may be something to acquire for those who wait.
 	Wake bool
 	// Note is something for the operator's log; "" for nothing.

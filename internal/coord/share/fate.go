@@ -1,5 +1,7 @@
 package share
 
+import "slices"
+
 // What becomes of records that were not accepted.
 
 // handBack makes a run available that has not failed.
@@ -153,6 +155,15 @@ func (p *Partition) Dying(most int64) (d Dead, ok bool) {
 		}
 	}
 	return Dead{}, false
+}
+
+// Unburied says why there are records that are Dying while Dying has none: their dead
+// letters could not be written, and are tried again later. "" when there are none.
+func (p *Partition) Unburied() string {
+	if p.buryAt != 0 && slices.ContainsFunc(p.runs, func(r run) bool { return r.state == Dying }) {
+		return p.breaker.why
+	}
+	return ""
 }
 
 func (p *Partition) buried(t int64, e Buried) {
