@@ -107,7 +107,7 @@ func (c *Coordinator) tick() {
 			c.wake(t, t.deadline())
 		case t.state == Ongoing:
 			c.note(t.id, "the transaction of producer %d is aborted: it is open for longer than its %d ms", t.producerID, t.timeout)
-			c.fence(t, nil)
+			c.fence(t, false, nil)
 			c.wake(t, c.now.Add(retryAbort)) // if the write is refused
 		case t.prepared():
 			c.complete(t)

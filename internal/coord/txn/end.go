@@ -113,8 +113,9 @@ func (c *Coordinator) decided(t *txn, commit, v2 bool) (next txn, code int16) {
 }
 
 // fence aborts the open transaction and fences its producer: for a time-out, or
-// because another one begins with the transactional id.
-func (c *Coordinator) fence(t *txn, done func(error)) {
+// because somebody begins with the transactional id. If that is the producer itself,
+// it comes again with the epoch that it knows, and goes on (KIP-360).
+func (c *Coordinator) fence(t *txn, itself bool, done func(error)) {
 	next, code := c.decided(t, false, true)
 	if code != 0 {
 		if done != nil {
@@ -123,6 +124,9 @@ func (c *Coordinator) fence(t *txn, done func(error)) {
 		return
 	}
 	next.version, next.lastEpoch = t.version, -1
+	if itself {
+		next.lastEpoch = t.epoch
+	}
 	c.decide(t, next, done)
 }
 

@@ -31,7 +31,7 @@ func (c *Coordinator) init(e Init) {
 	case t.state == Ongoing:
 		// Its epoch is never told to anybody: when the abort is through the client comes
 		// again and gets the next one.
-		c.fence(t, func(err error) {
+		c.fence(t, goesOn && e.Epoch == t.epoch && e.ProducerID == t.producerID, func(err error) {
 			code := kerr.ConcurrentTransactions.Code
 			if err != nil {
 				code = codeOf(err)
