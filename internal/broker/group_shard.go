@@ -47,7 +47,7 @@ func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
 		return err
 	}
 	take := s.machine.Replay
-	if b.Transactional() {
+	if b.Transactional() && !mutant.On("uncommitted-offsets") {
 		// It counts when the transaction is committed.
 		take = func(r group.Record, n *group.Replayed) error { return s.machine.ReplayTxn(b.ProducerID(), r, n) }
 	}

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"context"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/coord/txn"
 	"github.com/leatdev/leat/internal/kafka"
@@ -17,6 +20,9 @@ type TxnProducer struct {
 	// Implicit says that data adds its partition to the transaction by itself: the
 	// request is of transaction version 2 (KIP-890).
 	Implicit bool
+	// Abortable says that the client knows TRANSACTION_ABORTABLE (KIP-890); one that
+	// does not is told INVALID_TXN_STATE.
+	Abortable bool
 }
 
 // submitting is Store.Submit or Store.Gather.
@@ -38,7 +44,9 @@ func (t *Txns) produce(from TxnProducer, p *Partition, batch kafka.Batch, submit
 		var err error
 		if mutant.On("partition-late") && len(record) > 0 {
 			if results, pos, err = submit(data); err == nil {
-				_, pos, err = submit(record...)
+				if err = t.opt.Store.Wait(context.Background(), pos); err == nil {
+					_, pos, err = submit(record...)
+				}
 			}
 			return pos, err
 		}
@@ -72,6 +80,9 @@ func (s *txnShard) enter(from TxnProducer, producerID int64, epoch int16, at txn
 		_, *errp = add()
 	}
 	s.finish(all)
+	if code == kerr.InvalidTxnState.Code && from.Abortable {
+		code = kerr.TransactionAbortable.Code
+	}
 	return code
 }
 
@@ -80,7 +91,7 @@ func (s *txnShard) enter(from TxnProducer, producerID int64, epoch int16, at txn
 func produceError(err error, implicit bool) error {
 	switch groupCode(err) {
 	case kerr.ProducerFenced.Code:
-		return kerr.InvalidProducerEpoch
+		return catalog.Refuse(kerr.InvalidProducerEpoch, "The transaction has a newer producer epoch.")
 	case kerr.ConcurrentTransactions.Code:
 		if implicit {
 			return err
@@ -155,7 +166,7 @@ func (t *Txns) CommitOffsets(req *kmsg.TxnOffsetCommitRequest, done func(*kmsg.T
 	// The group's part ends with its lock, the answers come when both are free.
 	var out group.Effects
 	stepped := false
-	code := s.enter(TxnProducer{req.TransactionalID, req.Version >= 5}, req.ProducerID, req.ProducerEpoch,
+	code := s.enter(TxnProducer{ID: req.TransactionalID, Implicit: req.Version >= 5, Abortable: req.Version >= 4}, req.ProducerID, req.ProducerEpoch,
 		txn.Partition{Topic: OffsetsTopic, Partition: sh.partition}, func(record ...plog.Op) (plog.Pos, error) {
 			sh.mu.Lock()
 			e.Offsets, slots = g.dropDeleted(e.Offsets, slots)

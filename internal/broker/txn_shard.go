@@ -2,6 +2,7 @@ package broker
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -159,7 +160,9 @@ func (s *txnShard) decide(w *txn.Write) (plog.Pos, error) {
 	var err error
 	if mutant.On("marker-apart") && len(ops) > 1 {
 		if _, pos, err = store.Submit(ops[0]); err == nil {
-			_, pos, err = store.Submit(ops[1:]...)
+			if err = store.Wait(context.Background(), pos); err == nil {
+				_, pos, err = store.Submit(ops[1:]...)
+			}
 		}
 	} else {
 		_, pos, err = store.Submit(ops...)

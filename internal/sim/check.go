@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
 )
@@ -46,7 +47,7 @@ func (r *run) check() error {
 			}
 		}
 	}
-	return r.checkCommits()
+	return errors.Join(r.checkCommits(), r.checkTxns(), r.checkShares())
 }
 
 // checkFenced looks at what the start has found damaged: nothing, but what errors of
@@ -78,7 +79,7 @@ func (r *run) checkFenced() error {
 // checkTopics compares the catalogue, and settles what was under way.
 func (r *run) checkTopics() error {
 	s := r.b.Catalog.Snapshot()
-	known := map[string]bool{broker.OffsetsTopic: true}
+	known := map[string]bool{broker.OffsetsTopic: true, broker.TransactionsTopic: true, txnTopic: true, catalog.ShareStateTopic: true, graveyard: true}
 	for _, t := range r.mem.topics {
 		there := s.TopicByID(t.id)
 		if t.state == creating {
@@ -294,7 +295,8 @@ func (r *run) leftovers() error {
 		return err
 	}
 	for _, name := range names {
-		known := strings.HasPrefix(name, broker.OffsetsTopic+".") || strings.HasPrefix(name, "__leat_catalog.")
+		known := strings.HasPrefix(name, broker.OffsetsTopic+".") || strings.HasPrefix(name, broker.TransactionsTopic+".") || strings.HasPrefix(name, txnTopic+".") ||
+			strings.HasPrefix(name, catalog.ShareStateTopic+".") || strings.HasPrefix(name, graveyard+".") || strings.HasPrefix(name, "__leat_catalog.")
 		for _, t := range r.mem.topics {
 			known = known || t.state == live && name == t.name+"."+t.id.String()
 		}

@@ -29,6 +29,7 @@ type run struct {
 	now  time.Time
 	cfg  broker.Config
 	tune tuning
+	txns txnWorld
 
 	life   *life
 	b      *broker.Broker
@@ -43,6 +44,7 @@ type tuning struct {
 	names      []string
 	producers  int
 	readers    int
+	sharers    int // members of the share group
 	work       int // operations of each client and life
 	partitions int
 	segment    int64 // bytes
@@ -81,13 +83,14 @@ func (e ending) power() bool { return e != killed }
 
 // Stats counts what a run has met.
 type Stats struct {
-	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips int
+	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips, Shared, Txns int
 }
 
 func newRun(seed uint64, trace bool) *run {
 	r := &run{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x11fe)), fs: vfs.NewMem(), now: epoch}
 	r.hist.keep = trace
 	r.mem = memory{byID: map[string]*record{}, pids: map[int64]bool{}}
+	r.txns = newTxnWorld(seed)
 	r.draw()
 	return r
 }
@@ -100,15 +103,21 @@ func (r *run) draw() {
 	r.tune = tuning{
 		names: []string{"a", "b", "c", "d"}[:1+g.IntN(4)], producers: 1 + g.IntN(4), readers: 1 + g.IntN(2), work: 3 + g.IntN(20), partitions: 1 + g.IntN(3),
 		segment: oneOf[int64](g, 600, 4<<10, 32<<10, 1<<20), index: oneOf(g, 1, 100, 4096), big: oneOf(g, 4, 20, 1<<30), faults: g.IntN(3) == 0,
+		sharers: g.IntN(3),
 	}
 	wal := oneOf[int64](g, 64<<10, 128<<10, 512<<10)
 	r.cfg = broker.Config{
 		Dir: "/data",
 		Static: map[string]string{
-			"offsets.topic.num.partitions":     "2",
-			"log.retention.check.interval.ms":  oneOf(g, "20", "500", "60000"),
-			"log.cleaner.backoff.ms":           oneOf(g, "5", "100", "15000"),
-			"group.initial.rebalance.delay.ms": "0",
+			"offsets.topic.num.partitions":                           "2",
+			"share.coordinator.state.topic.num.partitions":           "2",
+			"share.coordinator.snapshot.update.records.per.snapshot": oneOf(g, "3", "500"),
+			"errors.deadletterqueue.auto.create.topics.enable":       "true",
+
+			"transaction.state.log.num.partitions": "2",
+			"log.retention.check.interval.ms":      oneOf(g, "20", "500", "60000"),
+			"log.cleaner.backoff.ms":               oneOf(g, "5", "100", "15000"),
+			"group.initial.rebalance.delay.ms":     "0",
 		},
 		Store: plog.Options{
 			WALFileSize: wal, WALFiles: 3 + g.IntN(4), DirectBytes: oneOf(g, 700, 4<<10, 128<<10), DirectFewBytes: oneOf(g, 0, 300), CheckpointBytes: oneOf[int64](g, 8<<10, 64<<10, 1<<30),
@@ -269,6 +278,10 @@ func (r *run) work() {
 	}
 	clients.Go(r.administer)
 	clients.Go(r.commit)
+	for i := range r.tune.sharers {
+		clients.Go(func() { r.share(i) })
+	}
+	r.transact(&clients)
 	if r.life.full {
 		clients.Go(r.fillDisk)
 	}
@@ -293,7 +306,7 @@ func (r *run) watch(ctx context.Context) {
 // done counts the answers that clients have got.
 func (r *run) done() int {
 	s := &r.stat
-	return s.Records + s.Acked + s.Read + s.Commits + s.Topics + s.Refused + s.DeletedRecords + s.Duplicates
+	return s.Records + s.Acked + s.Read + s.Commits + s.Topics + s.Refused + s.DeletedRecords + s.Duplicates + s.Txns + s.Shared
 }
 
 // fail ends the run with a complaint.
@@ -337,4 +350,6 @@ func (s *Stats) add(o Stats) {
 	s.DeletedRecords += o.DeletedRecords
 	s.CutRecoveries += o.CutRecoveries
 	s.Flips += o.Flips
+	s.Shared += o.Shared
+	s.Txns += o.Txns
 }

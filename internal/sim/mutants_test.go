@@ -41,6 +41,12 @@ var mutants = []struct {
 	{"checkpoint-beside-queueing", loss, 2500},
 	{"unverified-read", `served as good|holds another|is no batch`, 600},
 	{"recovery-sync", loss, 200},
+	{"marker-apart", `a transaction that nobody has open hangs|records are committed`, 300},
+	{"partition-late", `a transaction that nobody has open hangs`, 300},
+	{"early-laststable", `what was seen is taken back|is lost: it was committed|shown as committed`, 600},
+	{"uncommitted-offsets", `the group's offset is`, 300},
+	{"early-share-ack", `comes to a share group again`, 200},
+	{"share-dead-letter-apart", `dead letters`, 1000},
 }
 
 // TestMutants shows that the checker bites: it finds each mistake, and nothing in
