@@ -3,6 +3,7 @@ package clients
 import (
 	"embed"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -22,41 +23,84 @@ type Client struct {
 	// may have no value, AnyBytes that values of any bytes can be sent.
 	Timestamps, NullHeaders, AnyBytes bool
 
-	// python is the version that install.sh knows; java and kcat are neither.
-	python string
+	// Consumer says that it has groups of KIP-848, ReadCommitted that it can leave
+	// out what was aborted, Transactions that it has transactions.
+	Consumer, ReadCommitted, Transactions bool
+	// Admin says that its program does administration.
+	Admin bool
+
+	// install are the arguments of install.sh; none for kcat.
+	install []string
+	// start is how the program starts where installed is.
+	start func(installed string) []string
+	// file says the version, between from and to; empty for kcat.
+	file, from, to string
 }
 
 var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
 // All are the clients under test.
 var All = []Client{
-	{Name: "kcat", Codecs: codecs, Idempotent: true, NullHeaders: true},
-	{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true, python: "newest"},
-	{Name: "kafka-python-2.0.2", Codecs: codecs, Timestamps: true, AnyBytes: true, python: "2.0.2"},
-	{Name: "java", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true},
+	{Name: "kcat", Codecs: codecs, Idempotent: true, NullHeaders: true, ReadCommitted: true},
+	pythonClient(Client{Name: "confluent-kafka-python", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
+		Consumer: true, ReadCommitted: true, Transactions: true, Admin: true}, "confluent", "confluent.py", "confluent-kafka"),
+	goClient(Client{Name: "confluent-kafka-go", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
+		Consumer: true, ReadCommitted: true, Transactions: true}, "confluent", "github.com/confluentinc/confluent-kafka-go/v2"),
+	goClient(Client{Name: "sarama", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
+		ReadCommitted: true, Transactions: true, Admin: true}, "sarama", "github.com/IBM/sarama"),
+	// What the LZ4 of pure JavaScript writes, Apache's client cannot read: blocks that depend on each other.
+	{Name: "kafkajs", Codecs: []string{"none", "gzip", "snappy", "zstd"}, Idempotent: true, Timestamps: true, AnyBytes: true, ReadCommitted: true, Transactions: true, Admin: true,
+		install: []string{"node"}, start: func(modules string) []string { return []string{"node", modules + "/kafkajs.js"} },
+		file: "node/package.json", from: `"kafkajs": "`, to: `"`},
+	pythonClient(Client{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true}, "newest", "client.py", "kafka-python"),
+	pythonClient(Client{Name: "kafka-python-2.0.2", Codecs: codecs, Timestamps: true, AnyBytes: true}, "2.0.2", "client.py", "kafka-python"),
+	{Name: "java", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true, Consumer: true, ReadCommitted: true,
+		install: []string{"java"}, start: java, file: "java/pom.xml", from: "<artifactId>kafka-clients</artifactId>\n      <version>", to: "</version>"},
 }
 
-//go:embed python/requirements-newest.txt python/requirements-2.0.2.txt java/pom.xml
+func pythonClient(c Client, environment, program, pkg string) Client {
+	c.install = []string{"python", environment}
+	c.start = func(venv string) []string { return []string{venv + "/bin/python", "-u", "python/" + program} }
+	c.file, c.from, c.to = "python/requirements-"+environment+".txt", pkg+"==", "\n"
+	return c
+}
+
+func goClient(c Client, program, module string) Client {
+	c.install = []string{"go", program}
+	c.start = func(bin string) []string { return []string{bin} }
+	c.file, c.from, c.to = "golang/go.mod", module+" v", "\n"
+	return c
+}
+
+func java(jars string) []string {
+	return []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", jars + ":" + jars + "/*", "Client"}
+}
+
+//go:embed python/requirements-*.txt java/pom.xml node/package.json
 var required embed.FS
+
+// goMod is golang/go.mod, which go:embed cannot reach: it is a module's border.
+// The file lies two folders up from the packages that ask.
+const goMod = "../clients/golang/go.mod"
 
 // Version is which version of the client is installed; kcat is the one that the
 // system has.
 func (c Client) Version() (string, error) {
-	file, start, end := "java/pom.xml", "<artifactId>kafka-clients</artifactId>\n      <version>", "</version>"
-	switch {
-	case c.python != "":
-		file, start, end = "python/requirements-"+c.python+".txt", "kafka-python==", "\n"
-	case c.Name == "kcat":
+	if c.file == "" {
 		return "of the system (Debian 12: 1.7.1, librdkafka 2.0.2)", nil
 	}
-	text, err := required.ReadFile(file)
+	text, err := required.ReadFile(c.file)
+	if c.file == "golang/go.mod" {
+		text, err = os.ReadFile(goMod)
+	}
 	if err != nil {
 		return "", err
 	}
-	_, rest, ok := strings.Cut(string(text), start)
-	version, _, ok2 := strings.Cut(rest, end)
+	_, rest, ok := strings.Cut(string(text), c.from)
+	version, _, ok2 := strings.Cut(rest, c.to)
 	if !ok || !ok2 {
-		return "", fmt.Errorf("%s names no version", file)
+		return "", fmt.Errorf("%s names no version", c.file)
 	}
 	return version, nil
 }
@@ -65,27 +109,20 @@ func (c Client) Version() (string, error) {
 // named by a skip, or by a failure in CI.
 func (c Client) command(t *testing.T) []string {
 	t.Helper()
-	install := func(args ...string) string {
-		out, err := exec.Command("./install.sh", args...).Output()
-		if err != nil {
-			if e, ok := err.(*exec.ExitError); ok {
-				t.Log(string(e.Stderr))
-			}
+	if c.install == nil {
+		if _, err := exec.LookPath("kcat"); err != nil {
 			leatproc.Missing(t, c.Name, err)
 		}
-		return strings.TrimSpace(string(out))
+		return []string{"kcat"}
 	}
-	switch {
-	case c.python != "":
-		return []string{install("python", c.python) + "/bin/python", "-u", "python/client.py"}
-	case c.Name == "java":
-		jars := install("java")
-		return []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars + ":" + jars + "/*", "Client"}
-	}
-	if _, err := exec.LookPath("kcat"); err != nil {
+	out, err := exec.Command("./install.sh", c.install...).Output()
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok {
+			t.Log(string(e.Stderr))
+		}
 		leatproc.Missing(t, c.Name, err)
 	}
-	return []string{"kcat"}
+	return c.start(strings.TrimSpace(string(out)))
 }
 
 func every(Client) bool { return true }
@@ -101,6 +138,22 @@ func each(t *testing.T, about func(Client) bool, test func(t *testing.T, c Clien
 			c.command(t)
 			test(t, c)
 		})
+	}
+}
+
+// eachGroup is each for every protocol of groups that a client has.
+func eachGroup(t *testing.T, about func(Client) bool, test func(t *testing.T, c Client, protocol string)) {
+	for _, c := range All {
+		if !about(c) {
+			continue
+		}
+		for _, protocol := range c.protocols() {
+			t.Run(c.Name+"/"+protocol, func(t *testing.T) {
+				t.Parallel()
+				c.command(t)
+				test(t, c, protocol)
+			})
+		}
 	}
 }
 
@@ -175,13 +228,33 @@ type consumer struct {
 	records <-chan record
 }
 
+// The protocols of groups.
+const (
+	classic = "classic"
+	kip848  = "consumer"
+)
+
+// protocols are those that the client has.
+func (c Client) protocols() []string {
+	if c.Consumer {
+		return []string{classic, kip848}
+	}
+	return []string{classic}
+}
+
+// The isolation levels of readers.
+const (
+	uncommitted = "read_uncommitted"
+	committed   = "read_committed"
+)
+
 // consume starts a member of a group.
-func (c Client) consume(t *testing.T, s *leatproc.Server, group string, topics ...string) *consumer {
+func (c Client) consume(t *testing.T, s *leatproc.Server, group, protocol, isolation string, topics ...string) *consumer {
 	t.Helper()
 	if c.Name == "kcat" {
-		return c.kcatConsumer(t, s, group, topics)
+		return c.kcatConsumer(t, s, group, isolation, topics)
 	}
-	command := append(c.command(t), "consume", s.Addr, group, strings.Join(topics, ","))
+	command := append(c.command(t), "consume", s.Addr, group, strings.Join(topics, ","), protocol, isolation)
 	p := leatproc.Run(t, "", command[0], command[1:]...)
 	return &consumer{Process: p, c: c, records: recordsOf(t, p, lineRecord)}
 }

@@ -43,7 +43,7 @@ func TestExchange(t *testing.T) {
 	}
 	t.Run("read", func(t *testing.T) {
 		each(t, every, func(t *testing.T, c Client) {
-			m := c.consume(t, s, "exchange-"+c.Name, topics...)
+			m := c.consume(t, s, "exchange-"+c.Name, classic, uncommitted, topics...)
 			seen := map[at]int{}
 			defer func() {
 				for place := range want {

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs a client for these tests, once, into the user's cache, and prints where.
 #
-#   ./install.sh python newest|2.0.2     a virtual environment with kafka-python
-#   ./install.sh java                    the client's jars and, compiled, Client.java
+#   ./install.sh python newest|2.0.2|confluent   a virtual environment with kafka-python, or confluent-kafka
+#   ./install.sh java                            the client's jars and, compiled, Client.java
+#   ./install.sh node                            KafkaJS with its codecs, and kafkajs.js
+#   ./install.sh go sarama|confluent             the program, built
 #
 # LEAT_CLIENTS says where to, else it is leat/clients in the user's cache.
 set -eu
@@ -41,8 +43,25 @@ java)
 	fi
 	echo "$jars"
 	;;
+node)
+	modules=$cache/node
+	if ! cat node/package.json node/kafkajs.js | cmp -s - "$modules/installed"; then
+		rm -rf "$modules"
+		mkdir -p "$modules"
+		cp node/package.json node/kafkajs.js "$modules"
+		(cd "$modules" && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts) >&2
+		cat node/package.json node/kafkajs.js >"$modules/installed"
+	fi
+	echo "$modules"
+	;;
+go)
+	# Go's own cache knows what is built already.
+	mkdir -p "$cache/go"
+	(cd golang && GOWORK=off GOFLAGS= go build -o "$cache/go/$2" "./$2") >&2
+	echo "$cache/go/$2"
+	;;
 *)
-	echo "say python newest, python 2.0.2 or java" >&2
+	echo "say python newest, python 2.0.2, python confluent, java, node, go sarama or go confluent" >&2
 	exit 2
 	;;
 esac

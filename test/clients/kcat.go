@@ -101,10 +101,10 @@ func kcatGroups(records []record) [][]record {
 	return all
 }
 
-func (c Client) kcatConsumer(t *testing.T, s *leatproc.Server, group string, topics []string) *consumer {
+func (c Client) kcatConsumer(t *testing.T, s *leatproc.Server, group, isolation string, topics []string) *consumer {
 	t.Helper()
 	args := []string{"-E", "-u", "-b", s.Addr, "-G", group, "-f", `%t\t%p\t%o\t%T\t%K\t%S\n%k%s%h\x1d\x01\x1e\n`,
-		"-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=500",
+		"-X", "auto.offset.reset=earliest", "-X", "isolation.level=" + isolation, "-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=500",
 		"-X", "auto.commit.interval.ms=200", "-X", "topic.metadata.refresh.interval.ms=1000", "-X", "reconnect.backoff.max.ms=1000"}
 	p := leatproc.RunFramed(t, kcatFrame, "", "kcat", append(args, topics...)...)
 	return &consumer{Process: p, c: c, records: recordsOf(t, p, kcatRecord)}

@@ -21,7 +21,7 @@ type record struct {
 	headerText *string
 }
 
-// The programs of python/ and java/ speak lines of fields with tabs between:
+// The programs of python/, golang/, node/ and java/ speak lines of fields with tabs between:
 //
 //	to a producer      partition  time  key  value  headers
 //	from a producer    ack     number  partition  offset

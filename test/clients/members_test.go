@@ -38,22 +38,39 @@ func (m *consumer) stop(t *testing.T) {
 
 // settled waits until a group is stable with this many members, all of which
 // have partitions.
-func settled(t *testing.T, a *kadm.Client, group string, members int) {
+func settled(t *testing.T, a *kadm.Client, group, protocol string, members int) {
 	t.Helper()
 	leatproc.Until(t, wait, "group "+group, func() error {
-		described, err := a.DescribeGroups(t.Context(), group)
-		if err != nil {
-			return err
-		}
-		g := described[group]
-		with := 0
-		for _, m := range g.Members {
-			if c, ok := m.Assigned.AsConsumer(); ok && len(c.Topics) > 0 {
-				with++
+		state, has := "", []int(nil) // how many partitions each member has
+		if protocol == kip848 {
+			described, err := a.DescribeConsumerGroups(t.Context(), group)
+			if err != nil {
+				return err
+			}
+			state = described[group].State
+			for _, m := range described[group].Members {
+				n := 0
+				for _, partitions := range m.Assignment {
+					n += len(partitions)
+				}
+				has = append(has, n)
+			}
+		} else {
+			described, err := a.DescribeGroups(t.Context(), group)
+			if err != nil {
+				return err
+			}
+			state = described[group].State
+			for _, m := range described[group].Members {
+				n := 0
+				if c, ok := m.Assigned.AsConsumer(); ok {
+					n = len(c.Topics)
+				}
+				has = append(has, n)
 			}
 		}
-		if g.State != "Stable" || len(g.Members) != members || with != members {
-			return fmt.Errorf("%s, %d members, %d with partitions", g.State, len(g.Members), with)
+		if state != "Stable" || len(has) != members || slices.Contains(has, 0) {
+			return fmt.Errorf("%s, partitions by member: %v", state, has)
 		}
 		return nil
 	})
@@ -66,8 +83,8 @@ func TestMembersShareTheWork(t *testing.T) {
 	t.Parallel()
 	s := leatproc.Serve(t)
 	a := admin(t, s, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	each(t, every, func(t *testing.T, c Client) {
-		topic, group := "work-"+c.Name, "workers-"+c.Name
+	eachGroup(t, every, func(t *testing.T, c Client, protocol string) {
+		topic, group := "work-"+c.Name+"-"+protocol, "workers-"+c.Name+"-"+protocol
 		createTopic(t, a, 4, topic)
 		put := func(n int) {
 			t.Helper()
@@ -84,8 +101,8 @@ func TestMembersShareTheWork(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		first, second := c.consume(t, s, group, topic), c.consume(t, s, group, topic)
-		settled(t, a, group, 2)
+		first, second := c.consume(t, s, group, protocol, uncommitted, topic), c.consume(t, s, group, protocol, uncommitted, topic)
+		settled(t, a, group, protocol, 2)
 		put(200)
 		seen := map[at]int{}
 		count := func(r record) { seen[at{r.topic, r.partition, r.offset}]++ }
@@ -96,7 +113,7 @@ func TestMembersShareTheWork(t *testing.T) {
 		if rest := first.leave(t); len(rest) > 0 {
 			t.Errorf("the member that left has read %d more records", len(rest))
 		}
-		settled(t, a, group, 1)
+		settled(t, a, group, protocol, 1)
 		put(200)
 		second.read(t, 200, count)
 		once(t, seen, 400)
@@ -113,7 +130,7 @@ func TestMembersShareTheWork(t *testing.T) {
 			}
 		}
 
-		third := c.consume(t, s, group, topic)
+		third := c.consume(t, s, group, protocol, uncommitted, topic)
 		put(40)
 		third.read(t, 40, count)
 		if rest := third.leave(t); len(rest) > 0 {

@@ -13,13 +13,13 @@ import (
 // there, once where the producer is idempotent, and the member reads all of it.
 func TestRestartUnderLoad(t *testing.T) {
 	t.Parallel()
-	each(t, every, func(t *testing.T, c Client) {
+	eachGroup(t, every, func(t *testing.T, c Client, protocol string) {
 		s := leatproc.Serve(t)
 		a := admin(t, s)
 		createTopic(t, a, 3, "load")
-		reader := c.consume(t, s, "readers", "load")
-		settled(t, a, "readers", 1)
-		p := c.produce(t, s, "load", "lz4", c.Idempotent)
+		reader := c.consume(t, s, "readers", protocol, uncommitted, "load")
+		settled(t, a, "readers", protocol, 1)
+		p := c.produce(t, s, "load", "snappy", c.Idempotent)
 
 		const (
 			window = 300  // records that are sent and not acknowledged

@@ -65,13 +65,15 @@ func clientsTable() (string, error) {
 		total += c.Sends()
 	}
 	var b strings.Builder
-	b.WriteString("| client | version | codecs | records sent | records read | idempotent producer | own timestamps |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| client | version | codecs | records sent | records read | groups | transactions | idempotent producer | own timestamps |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range clients.All {
 		version, err := c.Version()
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s |\n", c.Name, version, strings.Join(c.Codecs, ", "), c.Sends(), total,
+		transactions := cmp.Or(map[bool]string{true: "yes"}[c.Transactions], map[bool]string{true: "reads committed"}[c.ReadCommitted], "it has none")
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s | %s | %s |\n", c.Name, version, strings.Join(c.Codecs, ", "), c.Sends(), total,
+			map[bool]string{false: "classic", true: "classic, KIP-848"}[c.Consumer], transactions,
 			yes(c.Idempotent, "it has none"), yes(c.Timestamps, "it cannot set them"))
 	}
 	return b.String(), nil

@@ -26,7 +26,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *
  * <pre>
  * Client produce BROKERS TOPIC CODEC IDEMPOTENT
- * Client consume BROKERS GROUP TOPIC,TOPIC...
+ * Client consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
  * </pre>
  *
  * The lines are described in the Go package beside this folder (line.go).
@@ -38,7 +38,7 @@ public class Client {
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "produce" -> produce(args[1], args[2], args[3], args[4]);
-            case "consume" -> consume(args[1], args[2], args[3]);
+            case "consume" -> consume(args[1], args[2], args[3], args[4], args[5]);
             default -> throw new IllegalArgumentException(args[0] + ": say produce or consume");
         }
     }
@@ -75,7 +75,7 @@ public class Client {
         }
     }
 
-    private static void consume(String brokers, String group, String topics) {
+    private static void consume(String brokers, String group, String topics, String protocol, String isolation) {
         Properties options = new Properties();
         options.put("bootstrap.servers", brokers);
         options.put("key.deserializer", ByteArrayDeserializer.class.getName());
@@ -83,8 +83,12 @@ public class Client {
         options.put("group.id", group);
         options.put("auto.offset.reset", "earliest");
         options.put("enable.auto.commit", "false");
-        options.put("session.timeout.ms", "6000");
-        options.put("heartbeat.interval.ms", "500");
+        options.put("isolation.level", isolation);
+        options.put("group.protocol", protocol);
+        if (protocol.equals("classic")) { // the broker decides for the others
+            options.put("session.timeout.ms", "6000");
+            options.put("heartbeat.interval.ms", "500");
+        }
         Thread input = new Thread(() -> {
             try {
                 while (IN.read() >= 0) {

@@ -1,7 +1,7 @@
 """A client under test: kafka-python, driven by lines on standard input.
 
     client.py produce BROKERS TOPIC CODEC IDEMPOTENT
-    client.py consume BROKERS GROUP TOPIC,TOPIC...
+    client.py consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
 
 The lines are described in the Go package beside this folder (line.go).
 """
@@ -70,7 +70,10 @@ def produce(brokers, topic, codec, idempotent):
         sys.exit(f"{len(failures)} records failed, the first one with {failures[0]!r}")
 
 
-def consume(brokers, group, topics):
+def consume(brokers, group, topics, protocol="classic", isolation="read_uncommitted"):
+    options = {}
+    if "isolation_level" in KafkaConsumer.DEFAULT_CONFIG:
+        options["isolation_level"] = isolation
     consumer = KafkaConsumer(
         *topics.split(","),
         bootstrap_servers=brokers,
@@ -79,6 +82,7 @@ def consume(brokers, group, topics):
         enable_auto_commit=False,
         session_timeout_ms=6000,
         heartbeat_interval_ms=500,
+        **options,
     )
     stop = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
