@@ -148,6 +148,14 @@ func emptyGroup(ctx context.Context, adm *kadm.Client, group string, mayBeNew bo
 	if err == nil {
 		err = g.Err
 	}
+	if isNoSuchGroup(err) || err == nil && len(g.Members) == 0 && g.State != "Empty" {
+		if c, ok := consumerGroup(ctx, adm, group); ok {
+			if n := len(c.Members); n > 0 {
+				return g, fmt.Errorf("has %s (state %s): stop them first", cli.Count(n, "member"), c.State)
+			}
+			return kadm.DescribedGroup{Group: group, Coordinator: c.Coordinator, State: c.State}, nil
+		}
+	}
 	switch {
 	case err != nil && !(mayBeNew && isNoSuchGroup(err)):
 		return g, brokerError(err, "")

@@ -69,6 +69,13 @@ func (a *app) describeGroups(ctx context.Context, adm *kadm.Client, groups []str
 		l, ok := lags[name]
 		d := groupDescription{Group: name, Members: []memberLine{}, Partitions: []groupLagLine{}}
 		err := l.Error()
+		if ok && (isNoSuchGroup(l.DescribeErr) || err == nil && len(l.Members) == 0 && l.State != "Empty") {
+			if g, is := consumerGroup(ctx, adm, name); is {
+				d.Error = items.Add(brokerError(d.fillConsumer(ctx, adm, g), ""))
+				found = append(found, d)
+				continue
+			}
+		}
 		switch {
 		case !ok:
 			err = errors.New("the broker did not answer for it")

@@ -148,3 +148,27 @@ func TestGroupOffsetDelete(t *testing.T) {
 		}
 	}
 }
+
+// A group of the consumer protocol is shown, and left alone while it has members, as
+// one of the classic protocol.
+func TestGroupOfTheConsumerProtocol(t *testing.T) {
+	t.Parallel()
+	b := groups(t)
+	cl := b.client(kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), kgo.DisableAutoCommit(), kgo.ServerSideBalancer(), kgo.ClientID("worker"))
+	if err := cl.PollFetches(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	var got []groupDescription
+	b.decode(b.mustRun("group", "describe", "g", "-o", "json"), &got)
+	g := got[0]
+	if g.State != "Stable" || g.Protocol != "uniform" || len(g.Members) != 1 || g.Members[0].Client != "worker" || g.Lag != 6 || len(g.Partitions) != 2 ||
+		g.Partitions[0].Committed != 4 || g.Partitions[0].Lag != 6 || g.Partitions[1].Lag != 0 {
+		t.Errorf("%+v", g)
+	}
+	b.contains(b.run("group", "seek", "g", "--to", "end", "-y").err, "group g: has 1 member (state Stable): stop them first")
+	b.contains(b.run("group", "delete", "g", "--dry-run").err, "stop them first")
+	cl.LeaveGroup()
+	b.contains(b.mustRun("group", "describe", "g"), "g  Empty, 0 members, lag 6\n")
+	b.contains(b.mustRun("group", "seek", "g", "--to", "end", "-y"), "in     0          4     10  -\n")
+	b.same(b.mustRun("group", "delete", "g", "-y"), "g: deleted\n")
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // snapshot is what one look at the cluster found.
@@ -22,7 +23,7 @@ type snapshot struct {
 	members    map[string]int // of groups that could be described
 }
 
-// look asks the cluster for everything in six requests, whatever the number of
+// look asks the cluster for everything in six requests or seven, whatever the number of
 // topics and groups. A part that one broker would not tell is left out, and the
 // error says so; the snapshot then holds the rest.
 func look(ctx context.Context, adm *kadm.Client) (snapshot, error) {
@@ -48,14 +49,34 @@ func look(ctx context.Context, adm *kadm.Client) (snapshot, error) {
 	}
 	listed, err := adm.ListGroups(ctx)
 	note("list groups", err)
-	groups := listed.Groups()
+	var groups []string
+	for _, g := range listed.Sorted() {
+		if g.ProtocolType != "share" { // these commit nothing
+			groups = append(groups, g.Group)
+		}
+	}
 	if len(groups) == 0 {
 		return s, errors.Join(errs...)
 	}
 	s.committed = adm.FetchManyOffsets(ctx, groups...)
 	described, err := adm.DescribeGroups(ctx, groups...)
 	note("describe groups", err)
+	var others []string
 	for _, g := range described {
+		switch {
+		case errors.Is(g.Err, kerr.GroupIDNotFound) || g.Err == nil && len(g.Members) == 0 && g.State != "Empty":
+			others = append(others, g.Group)
+		case g.Err == nil:
+			s.members[g.Group] = len(g.Members)
+		}
+	}
+	if len(others) == 0 {
+		return s, errors.Join(errs...)
+	}
+	// They are of the consumer protocol (KIP-848), or have just gone.
+	consumers, err := adm.DescribeConsumerGroups(ctx, others...)
+	note("describe consumer groups", err)
+	for _, g := range consumers {
 		if g.Err == nil {
 			s.members[g.Group] = len(g.Members)
 		}

@@ -162,3 +162,24 @@ leat_offsets_scrape_success 0
 		t.Error(err)
 	}
 }
+
+// The members of a group of the consumer protocol count, too.
+func TestConsumerProtocolMembers(t *testing.T) {
+	t.Parallel()
+	c, adm := setup(t)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumerGroup("new"), kgo.ConsumeTopics("in"), kgo.ServerSideBalancer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.CloseAllowingRebalance()
+	if err := cl.PollFetches(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := look(t.Context(), adm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.members["new"] != 1 || s.members["g"] != 0 {
+		t.Errorf("%v", s.members)
+	}
+}
