@@ -1,12 +1,15 @@
-// Package group is the coordinator of classic consumer groups as a pure state
-// machine: Kafka's JoinGroup, SyncGroup, Heartbeat, LeaveGroup, offsets and the
-// administration of groups. It owns no goroutine, clock, socket or file. Events
-// and the time go in through Step, effects come out; the same inputs give the
-// same outputs.
+// Package group is the coordinator of groups as a pure state machine: classic
+// groups (JoinGroup, SyncGroup, Heartbeat, LeaveGroup), consumer groups (KIP-848,
+// consumer_*.go), share groups (KIP-932, share_*.go), their offsets and their
+// administration. It owns no goroutine, clock, socket or file. Events and the time
+// go in through Step, effects come out; the same inputs, and the same answers of
+// Config's functions, give the same outputs.
 //
-// One Coordinator holds the groups of one partition of __consumer_offsets.
+// One Coordinator holds the groups of one partition of __consumer_offsets. A group
+// is of one type at a time: classic as it is made, and what its group.modern says
+// otherwise. Offsets are the group's, whatever its type.
 //
-// The states of a group are Kafka's:
+// The states of a classic group are Kafka's:
 //
 //	            first member joins
 //	Empty ───────────────────────────► PreparingRebalance ◄──┐
@@ -19,6 +22,20 @@
 //	                                      │ assignment is     │
 //	                                      ▼ durable           │
 //	                                    Stable ───────────────┘
+//
+// A consumer group is Assigning while the target assignment is of an older epoch
+// than the group, Reconciling while members are still led there, else Stable; each
+// member is on its way by itself:
+//
+//	             the target has a new epoch
+//	stable ──────────────────────────────────► has it to give anything up?
+//	  ▲  ▲                                        │ yes               │ no
+//	  │  │            it says that it did         ▼                   ▼
+//	  │  │                 ┌────────────────── unrevoked      is all free that it
+//	  │  │                 ▼                                  shall have?
+//	  │  └──── all is free, the new epoch ◄───────────────────────────┤ yes
+//	  │                                                               ▼ no
+//	  └─────────── others have given it up ◄──────────────────── unreleased
 //
 // A deleted group is gone from the Coordinator; Dead is only what a describe
 // says about it.
@@ -37,7 +54,8 @@
 //     answered exactly once, sooner or later.
 //  5. Step a Tick at Deadline, or later.
 //  6. Before the first Step, feed the log's records to Replay, oldest first,
-//     then call Loaded.
+//     then call Loaded with the topics that there are.
+//  7. Step a TopicsChanged when topics are made, deleted or get more partitions.
 //
 // # Two phases
 //
