@@ -161,14 +161,19 @@ func (t *Txns) all() (out []*txnShard) {
 	return out
 }
 
+// txnBytes is about what a change of a transaction of ordinary size takes in the log.
+const txnBytes = 4 << 10
+
 // askTxn steps an event in the machine of a transactional id and hands the answer on.
-// Without a machine, refused gets the error code.
+// Without a machine, refused gets the error code. It may wait for room in the log.
 func askTxn[A any](t *Txns, id string, event func(txn.Token) txn.Event, done func(A), refused func(code int16)) {
 	s, err := t.shard(id)
 	if err != nil {
 		refused(groupCode(err))
 		return
 	}
+	release := t.opt.Store.AwaitReserve(txnBytes)
+	defer release()
 	s.step(event(replyTo(func(answer any) { done(answer.(A)) })))
 }
 

@@ -173,10 +173,14 @@ func (l *Log) checkProducer(op *Op) (*sentBatch, error) {
 		return nil, nil
 	}
 	dup, err := l.pids.check(op.batch)
-	if dup == nil && err == nil {
-		err = l.pids.checkTxn(op.batch, op.begins)
+	if dup != nil {
+		return dup, nil
 	}
-	return dup, err
+	// Where no transaction is open its coordinator has the first word, as in Kafka.
+	if open := l.pids.checkTxn(op.batch, op.begins); open != nil {
+		return nil, open
+	}
+	return nil, err
 }
 
 // remember notes what a batch that was appended says about its producer; marker is

@@ -111,7 +111,7 @@ func TestTransactionsInALog(t *testing.T) {
 	if l.LastStable() != 3 {
 		t.Fatalf("stable %d: the second transaction begins at 3", l.LastStable())
 	}
-	refused(Append(l, transactional(1, 0, 2, "zombie")), kerr.InvalidProducerEpoch)
+	refused(Begins(Append(l, transactional(1, 0, 2, "zombie"))), kerr.InvalidProducerEpoch)
 	refused(Append(l, transactional(1, 1, 0, "not begun")), ErrNoTransaction)
 	refused(Begins(Append(l, transactional(1, 1, 4, "hole"))), kerr.OutOfOrderSequenceNumber)
 	mustSubmit(t, s, Mark(l, marker(2, 5, false), 2000))
