@@ -244,7 +244,15 @@ async function admin(brokers, prefix) {
   await producer.disconnect()
   const said = (await a.fetchTopicMetadata({ topics: [topic] })).topics[0]
   say('topic', said.partitions.length, said.partitions.map(p => p.leader).sort())
-  const offsets = async () => say('offsets', JSON.stringify((await a.fetchTopicOffsets(topic)).find(o => o.partition === 0)))
+  const offsets = async () => {
+    for (;;) {
+      try {
+        return say('offsets', JSON.stringify((await a.fetchTopicOffsets(topic)).find(o => o.partition === 0)))
+      } catch (error) {
+        if (!error.retriable) throw error // Apache's new partitions take a moment
+      }
+    }
+  }
   await offsets()
   await result('delete records', a.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '4' }] }))
   await offsets()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/IBM/sarama"
@@ -33,7 +34,6 @@ func result(what string, err error) {
 func admin(brokers, prefix string) {
 	c := producing(config())
 	c.Producer.Retry.Max = 0
-	c.Admin.Retry.Max = 0
 	c.Producer.Partitioner = sarama.NewManualPartitioner
 	cl, err := sarama.NewClient(strings.Split(brokers, ","), c)
 	lines.Fatal(err)
@@ -114,6 +114,7 @@ func admin(brokers, prefix string) {
 	}
 	groups, err := a.DescribeConsumerGroups([]string{group, group + "-none"})
 	result("describe groups", err)
+	slices.SortFunc(groups, func(a, b *sarama.GroupDescription) int { return strings.Compare(a.GroupId, b.GroupId) })
 	for _, g := range groups {
 		lines.Say("group", strings.TrimPrefix(g.GroupId, prefix), g.State, g.ProtocolType, len(g.Members), g.Err)
 	}
