@@ -3,6 +3,7 @@ package broker
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -32,6 +33,47 @@ type ShareSession struct {
 	key   sessionKey
 	epoch int32 // of the next request
 	refs  []ShareRef
+	// patience is how long the last fetch was kept waiting while the member had
+	// records in its hands.
+	patience time.Duration
+}
+
+// A client that has sent a fetch cannot acknowledge anything before it is answered: the
+// next request carries that. So a fetch of a member that has records waits a short time
+// first, and longer and longer as long as it comes with nothing: a quick consumer is
+// not held up, and a slow one asks seldom.
+const (
+	leastPatience  = 200 * time.Microsecond
+	patienceFactor = 1.5
+)
+
+// Patience is how long a fetch that finds nothing should wait, at most so long.
+func (s *Shares) Patience(ses *ShareSession, parts []*Partition, most time.Duration) time.Duration {
+	holds := slices.ContainsFunc(parts, func(p *Partition) bool {
+		sp, err := s.find(ses.key.group, p)
+		if err != nil {
+			return false
+		}
+		sp.mu.Lock()
+		defer sp.mu.Unlock()
+		return sp.m != nil && sp.m.Holds(ses.key.member)
+	})
+	c := &s.sessions
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !holds {
+		ses.patience = 0
+		return most
+	}
+	ses.patience = min(most, max(leastPatience, time.Duration(float64(ses.patience)*patienceFactor)))
+	return ses.patience
+}
+
+// Served notes that a member was given records, or has acknowledged some.
+func (s *Shares) Served(ses *ShareSession) {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	ses.patience = 0
 }
 
 type shareSessions struct {

@@ -28,7 +28,8 @@ const longestMemberID = 36
 //     are on disk. Apache answers them together with the next records, after
 //     max_wait_ms at the latest; here an answer with acknowledgements does not wait.
 //   - With nothing to be had the answer waits, up to max_wait_ms, for records, for a
-//     lock that ends, or for one that is given back.
+//     lock that ends, or for one that is given back; shorter while the member has
+//     records in its hands, for a client acknowledges with its next request.
 //   - Membership of the group is not looked at, as in Apache.
 //
 // Versions:
@@ -65,7 +66,7 @@ func (a *api) shareFetch(r *Request, req *kmsg.ShareFetchRequest) Reply {
 		a.endWithConnection(r.Ctx, ses)
 	}
 	closing := req.ShareSessionEpoch == -1
-	f := &shareFetching{api: a, r: r, req: req, resp: resp, group: group, member: member}
+	f := &shareFetching{api: a, r: r, req: req, resp: resp, session: ses, group: group, member: member}
 	f.acks = a.shareAcks(group, member, acks, closing, req.Version >= 2 && req.IsRenewAck)
 	if closing {
 		a.broker.Shares.EndSession(ses, false)
@@ -73,13 +74,15 @@ func (a *api) shareFetch(r *Request, req *kmsg.ShareFetchRequest) Reply {
 	if !closing && !req.IsRenewAck {
 		f.lookUp(refs)
 	}
-	f.until = a.broker.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
+	wait := time.Duration(req.MaxWaitMillis) * time.Millisecond
+	f.until = a.broker.Now().Add(wait)
 	p, reply := later()
 	if f.take() {
 		f.finish(p)
-	} else {
-		f.park(p)
+		return reply
 	}
+	f.until = a.broker.Now().Add(a.broker.Shares.Patience(ses, f.known, wait))
+	f.park(p)
 	return reply
 }
 
@@ -153,6 +156,7 @@ type shareFetching struct {
 	r             *Request
 	req           *kmsg.ShareFetchRequest
 	resp          *kmsg.ShareFetchResponse
+	session       *broker.ShareSession
 	group, member string
 	acks          []shareAck
 	parts         []sharePart
@@ -198,6 +202,9 @@ func (f *shareFetching) take() bool {
 		some = some || sp.err != nil || sp.taken.Count > 0
 		records -= sp.taken.Count
 		bytes -= sp.taken.Records.Size()
+	}
+	if some || len(f.acks) > 0 {
+		f.api.broker.Shares.Served(f.session)
 	}
 	if f.r.Ctx.Err() != nil && some {
 		// The session may have ended before these were taken for it.
