@@ -32,3 +32,49 @@ func TestFirstSequenceOfATransaction(t *testing.T) {
 		}
 	})
 }
+
+// Offsets that are refused, in the version that adds their group by itself.
+func TestRefusedOffsetsOfATransaction(t *testing.T) {
+	compare(t, func(s *script) {
+		name, _ := s.topic("t", 1)
+		txn, group := "x-"+s.run, "g-"+s.run
+		(&world{script: s}).coordinated(group)
+		s.transactional(txn)
+		init := kmsg.NewPtrInitProducerIDRequest()
+		init.TransactionalID, init.TransactionTimeoutMillis = &txn, 60_000
+		producer := ask[*kmsg.InitProducerIDResponse](s.side, init, 4)
+		commit := kmsg.NewPtrTxnOffsetCommitRequest()
+		commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = txn, producer.ProducerID, producer.ProducerEpoch, group
+		commit.Generation, commit.MemberID = 7, "somebody"
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Offset = 3
+		commit.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: name, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{rp}}}
+		s.note("of a wrong member", commit, 5)
+		commit.Generation, commit.MemberID = -1, ""
+		s.note("after it, without adding them", commit, 3)
+	})
+}
+
+// A batch that comes again when its transaction has ended and its producer has another epoch, which the
+// partition does not know.
+func TestRepeatOfAnEndedTransaction(t *testing.T) {
+	compare(t, func(s *script) {
+		name, id := s.topic("t", 1)
+		txn := "x-" + s.run
+		s.transactional(txn)
+		init := kmsg.NewPtrInitProducerIDRequest()
+		init.TransactionalID, init.TransactionTimeoutMillis = &txn, 60_000
+		producer := ask[*kmsg.InitProducerIDResponse](s.side, init, 4)
+		req := produce(name, id, -1, s.batch(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: producer.ProducerID, Epoch: producer.ProducerEpoch}}, "a"))
+		req.TransactionID = &txn
+		end := kmsg.NewPtrEndTxnRequest()
+		end.TransactionalID, end.ProducerID, end.ProducerEpoch, end.Commit = txn, producer.ProducerID, producer.ProducerEpoch, true
+		w := &world{script: s}
+		w.insist("first", req, 12)
+		w.insist("end", end, 4)
+		w.endedBy(txn)
+		end.Commit = false
+		w.insist("end of an empty one, with the next epoch", end, 5)
+		w.insist("again", req, 13)
+	})
+}

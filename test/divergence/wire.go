@@ -77,6 +77,11 @@ var OnTheWire = []Wire{
 		OnlyKafka: `begins at 2 v1[23]\.Topics`, OnlyLeat: `begins at 2 v1[23]\.Topics`,
 	},
 	{
+		Key: 0, Case: "TestRepeatOfAnEndedTransaction", What: "a transactional batch that comes again after its transaction's end", Kafka: "INVALID_PRODUCER_EPOCH or INVALID_PRODUCER_ID_MAPPING, whatever the coordinator says", Leat: "answered as the first time",
+		Because:   "it is known, and stored once",
+		OnlyKafka: `Produce v13\.`, OnlyLeat: `Produce v13\.`,
+	},
+	{
 		Key: 0, Case: "TestVersionsThatAreOnlySaid", What: "v0 to v2, which both advertise", Kafka: "closes the connection", Leat: "UNSUPPORTED_VERSION for each partition, in the shape of the version; acks=0 closes",
 		Because:   "a client learns why; nobody sends them (KAFKA-18659)",
 		OnlyKafka: `produce v\d: the connection was closed`, OnlyLeat: `produce v\d\.Topics.*`,
@@ -154,6 +159,11 @@ var OnTheWire = []Wire{
 		OnlyKafka: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 3`, OnlyLeat: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 5`,
 	},
 	{
+		Key: 28, Case: "TestRefusedOffsetsOfATransaction", What: "v5: offsets that are refused for their member", Kafka: "the group is in the transaction all the same", Leat: "it is not",
+		Because:   "a request that is refused has no effect",
+		OnlyKafka: `after it, without adding them\..*ErrorCode = ok`, OnlyLeat: `after it, without adding them\..*ErrorCode = INVALID_TXN_STATE`,
+	},
+	{
 		Key: 32, Case: "TestRandomSequences", What: "where the default of retention.ms, segment.ms and segment.jitter.ms comes from", Kafka: "is not told, as the first broker config that could stand in has none", Leat: "log.retention.hours and the like",
 		Because:   "that is where the value comes from",
 		OnlyKafka: `DescribeConfigs v\d\..*/(retention|segment|segment\.jitter)\.ms\.ConfigSynonyms = (null|length \d)`,
@@ -201,6 +211,11 @@ var OnTheWire = []Wire{
 		Key: 57, Case: "TestUpdateFeatures", What: "the level of share.version that can be asked for", Kafka: "1", Leat: "2, as Kafka 4.4 has it",
 		Because:   "dead letters of share groups are here (KIP-1191)",
 		OnlyKafka: `"share\.version" to [12] by \d v\d\.(ErrorCode|Results)`, OnlyLeat: `"share\.version" to [12] by \d v\d\.(ErrorCode|Results)`,
+	},
+	{
+		Key: 61, Case: "TestRandomTransactions", What: "last_timestamp of a producer", Kafka: "the newest timestamp of its last batch", Leat: "when that came",
+		Because:   "the time decides when the producer is forgotten, and a batch's timestamps may be years old",
+		OnlyKafka: `DescribeProducers v0\..*\.LastTimestamp = `, OnlyLeat: `DescribeProducers v0\..*\.LastTimestamp = now`,
 	},
 	{
 		Key: 74, Case: "TestListConfigResources", What: "the broker's loggers", Kafka: "listed, with levels that can be set", Leat: "not listed",
