@@ -32,7 +32,7 @@ type Options struct {
 	// with only a reference in the write-ahead log; 0 = 128 KiB.
 	DirectBytes int
 	// DirectFewBytes is from which size on a batch does so while few logs do: 0 =
-	// 32 KiB, at most DirectBytes. It is written once instead of twice then, but each
+	// 48 KiB, at most DirectBytes. It is written once instead of twice then, but each
 	// such log is one more file to sync in the flush.
 	DirectFewBytes int
 	// CheckpointBytes and CheckpointEvery say when tails are moved into
@@ -88,7 +88,7 @@ func (o *Options) defaults() {
 	// Whatever must go through the write-ahead log has to fit into one file.
 	o.DirectBytes = min(o.DirectBytes, int(o.WALFileSize/4))
 	if o.DirectFewBytes == 0 {
-		o.DirectFewBytes = 32 << 10
+		o.DirectFewBytes = 48 << 10
 	}
 	if o.OpenFiles == 0 {
 		o.OpenFiles = 256
