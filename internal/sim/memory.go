@@ -18,6 +18,7 @@ type memory struct {
 	pids    map[int64]bool
 	epoch   int32 // of the newest life
 	groups  []*committed
+	shares  []*shared
 	// ruined: an error of the disk has fenced the catalogue, or the groups' offsets.
 	ruined, groupsRuined bool
 	producers            []*producer
