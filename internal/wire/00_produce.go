@@ -107,7 +107,7 @@ func (a *api) producePartition(r *Request, req *kmsg.ProduceRequest, t *kmsg.Pro
 		// acks=1 is answered before the sync, and acks=0 not at all
 		gather := r.Alone && req.Acks == -1
 		r.Gathered = r.Gathered || gather
-		from := broker.TxnProducer{Implicit: req.Version >= 12}
+		from := broker.TxnProducer{Implicit: req.Version >= 12, Abortable: req.Version >= 11}
 		if req.TransactionID != nil {
 			from.ID = *req.TransactionID
 		}
@@ -115,7 +115,8 @@ func (a *api) producePartition(r *Request, req *kmsg.ProduceRequest, t *kmsg.Pro
 	}
 	if err != nil {
 		a.produceError(r, &out, err)
-		if judged(out.ErrorCode, err) {
+		fenced := req.TransactionID != nil && out.ErrorCode == kerr.InvalidProducerEpoch.Code // Kafka's coordinator says it
+		if judged(out.ErrorCode, err) && !fenced {
 			out.LogStartOffset = part.Log.Start()
 		}
 		return out, 0
