@@ -2,11 +2,14 @@ package jvm
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Broker is a broker that is looked at with franz-go, which knows nothing of what the
@@ -39,6 +42,59 @@ func (b *Broker) CreateTopic(topic string, partitions int32, configs ...string) 
 	if _, err := b.Adm.CreateTopic(b.t.Context(), partitions, 1, with, topic); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// SetGroupConfig sets a config of a group.
+func (b *Broker) SetGroupConfig(group, name, value string) {
+	b.t.Helper()
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value, config.Op = name, &value, kmsg.IncrementalAlterConfigOpSet
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	resource.Configs = append(resource.Configs, config)
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	req.Resources = append(req.Resources, resource)
+	resp, err := req.RequestWith(b.t.Context(), b.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Resources[0].ErrorCode)
+	}
+	if err != nil {
+		b.t.Fatalf("%s=%s of group %s: %v", name, value, group, err)
+	}
+}
+
+// ShareLag is how many records of a topic a share group has not finished.
+func (b *Broker) ShareLag(group, topic string) (n int64, _ error) {
+	rt := kmsg.NewDescribeShareGroupOffsetsRequestGroupTopic()
+	rt.Topic = topic
+	parts, err := b.Adm.ListTopics(b.t.Context(), topic)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range parts[topic].Partitions.Numbers() {
+		rt.Partitions = append(rt.Partitions, p)
+	}
+	rg := kmsg.NewDescribeShareGroupOffsetsRequestGroup()
+	rg.GroupID = group
+	rg.Topics = append(rg.Topics, rt)
+	req := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
+	req.Groups = append(req.Groups, rg)
+	resp, err := req.RequestWith(b.t.Context(), b.cl)
+	if err != nil {
+		return 0, err
+	}
+	for _, g := range resp.Groups {
+		err = kerr.ErrorForCode(g.ErrorCode)
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				if p.Lag < 0 {
+					return 0, fmt.Errorf("the lag of %s-%d is not known", topic, p.Partition)
+				}
+				n += p.Lag
+			}
+		}
+	}
+	return n, err
 }
 
 // Ends is the sum of a topic's end offsets: how many it has given out.

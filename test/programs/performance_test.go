@@ -31,14 +31,15 @@ func TestPerformance(t *testing.T) {
 		return said
 	}
 	ways := map[string][]string{
-		"acks-0":     {"acks=0"},
-		"acks-1":     {"acks=1", "enable.idempotence=false"},
-		"acks-all":   {"acks=all", "enable.idempotence=false"},
-		"idempotent": {"enable.idempotence=true"},
-		"gzip":       {"compression.type=gzip"},
-		"snappy":     {"compression.type=snappy"},
-		"lz4":        {"compression.type=lz4"},
-		"zstd":       {"compression.type=zstd"},
+		"acks-0":      {"acks=0"},
+		"acks-1":      {"acks=1", "enable.idempotence=false"},
+		"acks-all":    {"acks=all", "enable.idempotence=false"},
+		"idempotent":  {"enable.idempotence=true"},
+		"gzip":        {"compression.type=gzip"},
+		"snappy":      {"compression.type=snappy"},
+		"lz4":         {"compression.type=lz4"},
+		"zstd":        {"compression.type=zstd"},
+		"transaction": {"transactional.id=performance"},
 	}
 	for name, props := range ways {
 		broker.CreateTopic(name, 2)
