@@ -73,6 +73,7 @@ func newConsumerSim(t *testing.T, seed int64) *consumerSim {
 	s := &consumerSim{
 		t: t, seed: seed, rnd: rand.New(rand.NewSource(seed)), cfg: DefaultConfig(), now: time.Unix(1e9, 0),
 		topics: testTopics{}, made: make(map[string]int), members: make(map[string]*simMember),
+		rounds: 26, // the sessions of those who fell silent end within 12
 	}
 	interval := time.Duration(s.rnd.Intn(2)) * time.Second
 	s.cfg.Consumer = func(string) ConsumerSettings {
@@ -444,13 +445,9 @@ func (s *consumerSim) leave(m *simMember) {
 		s.leaveClassic(m)
 		return
 	}
-	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-	req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", m.id, leaveEpoch
-	if m.instance != "" {
-		req.InstanceID = &m.instance
-		if s.rnd.Intn(2) == 0 {
-			req.MemberEpoch = leaveStaticEpoch
-		}
+	req := kmsgLeave(m, leaveEpoch)
+	if m.instance != "" && s.rnd.Intn(2) == 0 {
+		req.MemberEpoch = leaveStaticEpoch
 	}
 	s.say("%s leaves: %d", m.id, req.MemberEpoch)
 	m.uses = make(map[partition]bool)
@@ -460,6 +457,15 @@ func (s *consumerSim) leave(m *simMember) {
 		return
 	}
 	delete(s.members, m.id)
+}
+
+func kmsgLeave(m *simMember, epoch int32) *kmsg.ConsumerGroupHeartbeatRequest {
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Version, req.Group, req.MemberID, req.MemberEpoch, req.RebalanceTimeoutMillis = 1, "g", m.id, epoch, -1
+	if m.instance != "" {
+		req.InstanceID = &m.instance
+	}
+	return req
 }
 
 // back is a static member's return, with another id.
@@ -487,8 +493,7 @@ func (s *consumerSim) settle() {
 	s.say("settle")
 	s.refuse, s.hold = false, false
 	s.flush()
-	const rounds = 26 // the sessions of those who fell silent end within 12
-	for range rounds {
+	for range s.rounds {
 		s.pass(5 * time.Second)
 		for _, id := range sortedNames(s.members) {
 			m := s.members[id]

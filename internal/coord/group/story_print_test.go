@@ -21,6 +21,10 @@ func (w *world) answered(r Reply) {
 		}
 	case *kmsg.ConsumerGroupHeartbeatResponse:
 		c.heard(a)
+	case *kmsg.ShareGroupHeartbeatResponse:
+		if a.ErrorCode == 0 {
+			c.generation = a.MemberEpoch
+		}
 	}
 	w.printf("  %s -> %s", r.Token, answerText(r.Answer))
 }
@@ -52,6 +56,10 @@ func answerText(answer any) string {
 		return s
 	case *kmsg.SyncGroupResponse:
 		return codeText(a.ErrorCode) + " " + assignmentText(a.MemberAssignment)
+	case *kmsg.ShareGroupHeartbeatResponse:
+		return shareAnswerText(a)
+	case kmsg.ShareGroupDescribeResponseGroup:
+		return shareGroupText(a)
 	case *kmsg.ConsumerGroupHeartbeatResponse:
 		return consumerAnswerText(a)
 	case kmsg.ConsumerGroupDescribeResponseGroup:
@@ -150,6 +158,9 @@ func text(s *string) string {
 
 // recordText is a record of the log for a reader.
 func recordText(r Record) string {
+	if shareKind(r.Key) {
+		return shareRecordText(r)
+	}
 	if consumerKind(r.Key) {
 		return consumerRecordText(r)
 	}

@@ -40,6 +40,12 @@ var verbs = map[string]func(*world, args) error{
 	"topic-gone": func(w *world, a args) error { w.step(TopicGone{Topic: a.plain[0]}); return nil },
 	"remove":     (*world).remove,
 
+	"describe-share": func(w *world, a args) error {
+		w.step(DescribeShare{"describe-share", a.str("group", "g")})
+		return nil
+	},
+	"make-share": func(w *world, a args) error { w.step(MakeShare{"make-share", a.str("group", "g")}); return nil },
+
 	// Consumer groups.
 	"topics":   (*world).topicsVerb,
 	"settings": (*world).consumerSettings,
@@ -51,12 +57,14 @@ var verbs = map[string]func(*world, args) error{
 
 // requests are what clients can send.
 var requests = map[string]func(*world, string, *client, args) error{
-	"join":      (*world).join,
-	"sync":      (*world).sync,
-	"heartbeat": (*world).heartbeat,
-	"leave":     (*world).leave,
-	"commit":    (*world).commit,
-	"fetch":     (*world).fetch,
+	"share":      (*world).share,
+	"share-beat": (*world).shareBeat,
+	"join":       (*world).join,
+	"sync":       (*world).sync,
+	"heartbeat":  (*world).heartbeat,
+	"leave":      (*world).leave,
+	"commit":     (*world).commit,
+	"fetch":      (*world).fetch,
 
 	"consume": (*world).consume,
 	"beat":    (*world).beat,
