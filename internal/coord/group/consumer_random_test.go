@@ -39,6 +39,7 @@ type consumerSim struct {
 	epoch   int32 // the group's greatest that a member was told
 	boots   int
 	version int // of the topics
+	rounds  int // of heartbeats after which the group must have settled
 	// classics says that there are members of the classic protocol, too.
 	classics bool
 	changes  int // of the group's type
