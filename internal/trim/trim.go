@@ -2,8 +2,8 @@
 // Go runtime collects when the heap has grown, not when the work stops: what the last
 // moments of a load have left, and what was kept for the next request, would stay for
 // minutes. A Trimmer watches the garbage collector, which runs as long as there is
-// something to do; when that has been silent for a while, it lets go once. It has no
-// timer running and wakes nobody while nothing happens.
+// something to do; when that has been silent for a while, it lets go, and looks once more
+// some time later. Then it has no timer running and wakes nobody while nothing happens.
 package trim
 
 import (
@@ -16,6 +16,11 @@ import (
 
 // Quiet is how long the garbage collector has to be silent.
 const Quiet = 5 * time.Second
+
+// afterwards is how many times as long it is until it looks once more: the checkpoint
+// that follows a load within half a minute leaves garbage, and the collector need not
+// run for that.
+const afterwards = 7
 
 // least is how much memory must have come since the last time.
 const least = 2 << 20
@@ -94,6 +99,7 @@ func (t *Trimmer) run() {
 			debug.FreeOSMemory()
 			dropProgramPages()
 			w.held = read().held
+			timer.Reset(afterwards * t.quiet)
 		}
 	}
 }

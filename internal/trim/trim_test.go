@@ -2,11 +2,35 @@ package trim
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 )
 
 var sink [][]byte
+
+// What comes soon after it has let go, and makes no collection, is let go of, too. (The
+// first test: it needs a process that has not collected yet.)
+func TestLooksOnceMore(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer func() { sink = nil }()
+	released := make(chan struct{})
+	tr := start(100*time.Millisecond, func() { released <- struct{}{} })
+	defer tr.Stop()
+	<-released
+	// It comes a little at a time: some of it after the first look is over.
+	more := time.NewTicker(10 * time.Millisecond)
+	defer more.Stop()
+	for range 1000 {
+		select {
+		case <-released:
+			return
+		case <-more.C:
+			sink = append(sink, make([]byte, 1<<20))
+		}
+	}
+	t.Error("nothing was let go of")
+}
 
 // It lets go once after a start, and again when there was something to do: not for the
 // collections that letting go consists of.
