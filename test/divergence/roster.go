@@ -87,6 +87,30 @@ var InRosters = []Roster{
 		Names: `134 135 136`,
 	},
 	{
+		List: "topic config", How: "extra", Because: "of Kafka 4.4: dead letters of share groups (KIP-1191)",
+		Names: `errors.deadletterqueue.group.enable`,
+	},
+	{
+		List: "broker config", How: "extra", Because: "of Kafka 4.4: dead letters of share groups (KIP-1191)",
+		Names: `errors.deadletterqueue.auto.create.topics.enable errors.deadletterqueue.topic.name.prefix`,
+	},
+	{
+		List: "broker config", How: "default", Because: "a lock of a share group may last for 24 h: handlers may take hours",
+		Names: `group.share.max.record.lock.duration.ms`,
+	},
+	{
+		List: "group config", How: "extra", Because: "of Kafka 4.4: dead letters of share groups (KIP-1191)",
+		Names: `errors.deadletterqueue.topic.name errors.deadletterqueue.copy.record.enable`,
+	},
+	{
+		List: "group config", How: "extra", Because: "Leat's own: records that are released come again after a while, and dead letters do not flood",
+		Names: `share.release.backoff.min.ms share.release.backoff.max.ms share.release.backoff.multiplier share.dlq.breaker.records share.dlq.breaker.pause.ms`,
+	},
+	{
+		List: "group config", How: "missing", Because: "share groups are assigned at once, when a member comes or goes",
+		Names: `share.assignment.interval.ms`,
+	},
+	{
 		List: "group config", How: "missing", Because: "there are no Streams groups (KIP-1071)",
 		Names: `streams.assignment.interval.ms streams.heartbeat.interval.ms streams.initial.rebalance.delay.ms streams.num.standby.replicas streams.session.timeout.ms`,
 	},
@@ -96,7 +120,7 @@ var InRosters = []Roster{
 	},
 	{
 		List: "api", How: "missing", Because: "there is one node: only brokers and controllers use it among themselves",
-		Names: `27 80 81 83 84 85 86 87`,
+		Names: `80 81 83 84 85 86 87`,
 	},
 	{
 		List: "api", How: "missing", Because: "there are no users and no access rules yet",
@@ -121,6 +145,10 @@ var InRosters = []Roster{
 	{
 		List: "api", How: "missing", Because: "Streams groups (KIP-1071): Kafka Streams uses classic groups unless it is told otherwise",
 		Names: `88 89`,
+	},
+	{
+		List: "feature", How: "levels", Because: "2 as in Kafka 4.4: dead letters of share groups (KIP-1191)",
+		Names: `share.version`,
 	},
 	{
 		List: "feature", How: "missing", Because: "there is no KRaft quorum, and no set of eligible leader replicas",

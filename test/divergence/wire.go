@@ -132,6 +132,11 @@ var OnTheWire = []Wire{
 		OnlyKafka: `made by metadata v\d+\.`, OnlyLeat: `made by metadata v\d+\.`,
 	},
 	{
+		Key: 11, Case: "TestJoinWithoutProtocols", What: "a first join without protocols, which is refused", Kafka: "leaves an empty group behind", Leat: "leaves nothing",
+		Because:   "a request that is refused has no effect",
+		OnlyKafka: `groups after it\.Groups`, OnlyLeat: `groups after it\.Groups = null`,
+	},
+	{
 		Key: 18, Case: "TestApiVersions", What: "features of KRaft (`metadata.version`, `kraft.version`, `eligible.leader.replicas.version`) and of Streams groups (`streams.version`)", Kafka: "there", Leat: "not there",
 		Because:   "there is no quorum, and no Streams groups",
 		OnlyKafka: `versions v\d\.(Supported|Finalized)Features(/(eligible\.leader\.replicas|kraft|metadata|streams)\.version\.| = length \d)`,

@@ -27,7 +27,8 @@ public class Rosters {
         for (Errors e : Errors.values())
             print("error", e.code(), e.name());
         for (ApiKeys k : ApiKeys.apisForListener(ApiMessageType.ListenerType.BROKER))
-            k.toApiVersion(false).ifPresent(v -> print("api", k.id, k.name, v.minVersion(), v.maxVersion()));
+            k.toApiVersion(false).ifPresent(v -> print("api", k.id, k.name,
+                k == ApiKeys.PRODUCE ? ApiKeys.PRODUCE_API_VERSIONS_RESPONSE_MIN_VERSION : v.minVersion(), v.maxVersion()));
         for (var f : org.apache.kafka.server.common.Feature.PRODUCTION_FEATURES)
             print("feature", f.featureName(), f.minimumProduction(), f.latestProduction());
     }
