@@ -100,7 +100,12 @@ func (t *Txns) List(req *kmsg.ListTransactionsRequest, done func(*kmsg.ListTrans
 		}
 		e.Matches = re.MatchString
 	}
-	shards := t.all()
+	shards, loading := t.all()
+	if loading {
+		res.ErrorCode = kerr.CoordinatorLoadInProgress.Code // whoever asks again gets all
+		done(res)
+		return
+	}
 	var mu sched.Mutex
 	all := gather(len(shards), func() {
 		slices.SortFunc(res.TransactionStates, func(a, b kmsg.ListTransactionsResponseTransactionState) int {

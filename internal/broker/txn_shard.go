@@ -3,8 +3,10 @@ package broker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -22,6 +24,8 @@ type txnShard struct {
 	partition int32
 	log       *plog.Log
 	broken    error // why the log could not be read; nothing is served then
+	// loaded says that broken is settled and the machine can be used.
+	loaded atomic.Bool
 
 	mu      sched.Mutex
 	machine *txn.Coordinator
@@ -31,7 +35,8 @@ type txnShard struct {
 // String names the shard in log lines.
 func (s *txnShard) String() string { return fmt.Sprintf("%s-%d", TransactionsTopic, s.partition) }
 
-// load rebuilds the machine from its log.
+// load rebuilds the machine from its log and begins the service, unless the coordinator
+// stops meanwhile.
 func (s *txnShard) load(n *txn.Replayed) {
 	err := errNoLog
 	if s.log != nil {
@@ -39,6 +44,12 @@ func (s *txnShard) load(n *txn.Replayed) {
 	}
 	if err == nil {
 		err = s.log.ReadAll(func(b kafka.Batch) error {
+			if s.txns.loop.quit.Load() {
+				return errStopped
+			}
+			if b.Control() {
+				return nil
+			}
 			for r, err := range b.Records(maxGroupRecords) {
 				if err != nil {
 					return err
@@ -51,21 +62,22 @@ func (s *txnShard) load(n *txn.Replayed) {
 			return nil
 		})
 	}
+	if err == errStopped {
+		return
+	}
 	if err != nil {
 		s.broken = err
+		s.loaded.Store(true)
 		s.txns.opt.Logger.Error("transactional ids cannot be loaded from this partition; they are not available", "partition", s, "err", err)
-	}
-}
-
-// loaded begins the service.
-func (s *txnShard) loaded() {
-	if s.broken != nil {
 		return
 	}
 	s.mu.Lock()
 	out := s.carryOut(s.machine.Loaded(s.txns.opt.Now()))
+	s.loaded.Store(true)
 	s.finish(out)
 }
+
+var errStopped = errors.New("the coordinator stops")
 
 // step puts an event into the machine and does what follows from it.
 func (s *txnShard) step(e txn.Event) {

@@ -34,6 +34,7 @@ type Txns struct {
 	shards atomic.Pointer[[]*txnShard]
 	create sched.Mutex // held while the topic is made
 	loop   txnLoop
+	loads  sched.WaitGroup
 }
 
 // TxnsOptions are what Txns stands on. All are needed.
@@ -50,11 +51,15 @@ type TxnsOptions struct {
 	NewProducerID func() (int64, error)
 	Logger        *slog.Logger
 	Now           func() time.Time
+	// LoadAtOnce is how many bytes of the log are read before NewTxns returns; more of
+	// them are read in the background. 0 = 256 KiB; negative = none.
+	LoadAtOnce int64
 }
 
 // NewTxns loads the transactional ids that the log holds and starts to watch their
 // deadlines. Records that cannot be read are skipped, and a partition whose log cannot
-// be read is left out, both with a line in the log.
+// be read is left out, both with a line in the log. A long log is read in the
+// background; until a partition is through, its ids answer COORDINATOR_LOAD_IN_PROGRESS.
 func NewTxns(opt TxnsOptions) *Txns {
 	s := opt.Catalog.Snapshot()
 	t := &Txns{opt: opt, cfg: txn.DefaultConfig()}
@@ -75,26 +80,46 @@ func NewTxns(opt TxnsOptions) *Txns {
 }
 
 // Close stops watching deadlines. Requests that still wait are not answered.
-func (t *Txns) Close() { t.loop.stop() }
+func (t *Txns) Close() {
+	t.loop.stop()
+	t.loads.Wait()
+}
 
-// load makes the machines of the topic, which exists, and reads their logs.
+// load makes the machines of the topic, which exists, and reads their logs: before it
+// returns when they are short, else in the background.
 func (t *Txns) load(topic *catalog.Topic) {
 	shards := make([]*txnShard, topic.Partitions)
-	var n txn.Replayed
-	began := sched.Now()
+	var size int64
 	for p := range shards {
 		shards[p] = &txnShard{
 			txns: t, partition: int32(p), machine: txn.New(t.cfg),
 			log: t.opt.Store.Log(plog.ID{Topic: topic.ID, Partition: int32(p)}),
 		}
-		shards[p].load(&n)
+		if log := shards[p].log; log != nil {
+			size += log.Size()
+		}
+	}
+	limit := t.opt.LoadAtOnce
+	if limit == 0 {
+		limit = loadAtOnce
+	}
+	if size <= limit {
+		t.read(shards)
+		t.shards.Store(&shards)
+		return
 	}
 	t.shards.Store(&shards)
+	t.loads.Go(func() { t.read(shards) })
+}
+
+func (t *Txns) read(shards []*txnShard) {
+	var n txn.Replayed
+	began := sched.Now()
+	for _, s := range shards {
+		s.load(&n)
+	}
 	t.opt.Logger.Info("transactional ids loaded", "partitions", len(shards), "ids", n.IDs, "tombstones", n.Tombstones,
 		"skipped", n.Skipped, "took", sched.Now().Sub(began))
-	for _, s := range shards {
-		s.loaded()
-	}
 }
 
 // Ready makes __transaction_state if it does not exist yet. An error is a kerr that
@@ -136,29 +161,39 @@ func (t *Txns) shard(id string) (*txnShard, error) {
 	}
 	s := *t.shards.Load()
 	sh := s[groupPartition(id, len(s))] // Kafka's choice is the same for both
-	if sh.broken != nil {
+	switch {
+	case !sh.loaded.Load():
+		return nil, kerr.CoordinatorLoadInProgress
+	case sh.broken != nil:
 		return nil, kerr.CoordinatorNotAvailable
 	}
 	return sh, nil
 }
 
 // Available says whether the coordinator of a transactional id can be used: nil, or a
-// kerr.
+// kerr. One that is loading is here all the same; it says so itself.
 func (t *Txns) Available(id string) error {
 	_, err := t.shard(id)
+	if errors.Is(err, kerr.CoordinatorLoadInProgress) {
+		return nil
+	}
 	return err
 }
 
-// all returns the machines that work, none when the topic does not exist.
-func (t *Txns) all() (out []*txnShard) {
+// all returns the machines that work, none when the topic does not exist, and whether
+// there are others that are still loading.
+func (t *Txns) all() (out []*txnShard, loading bool) {
 	if p := t.shards.Load(); p != nil {
 		for _, s := range *p {
-			if s.broken == nil {
+			switch {
+			case !s.loaded.Load():
+				loading = true
+			case s.broken == nil:
 				out = append(out, s)
 			}
 		}
 	}
-	return out
+	return out, loading
 }
 
 // txnBytes is about what a change of a transaction of ordinary size takes in the log.

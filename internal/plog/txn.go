@@ -35,7 +35,11 @@ func (s *Store) EnableTransactions() error {
 	if s.transactions.Swap(true) {
 		return nil
 	}
-	return s.checkpointAlways()
+	err := s.checkpointAlways()
+	if err != nil {
+		s.transactions.Store(false)
+	}
+	return err
 }
 
 // MaxMarkers is how many markers one unit can hold besides what it tells them of: a
