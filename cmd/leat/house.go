@@ -83,6 +83,7 @@ func (h *house) httpPart() life.Part {
 			}
 			if h.server != nil {
 				h.registry.MustRegister(storageMetrics(h.server)...)
+				h.registry.MustRegister(shareMetrics{h.server})
 			}
 			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL))
 			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Backup: h.backup(), Log: h.log})

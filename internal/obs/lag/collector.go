@@ -91,4 +91,5 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	s.tellBrokers(tell)
 	s.tellTopics(tell)
 	s.tellGroups(tell)
+	s.tellShares(tell)
 }

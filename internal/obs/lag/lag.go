@@ -21,6 +21,7 @@ type snapshot struct {
 	start, end kadm.ListedOffsets
 	committed  kadm.FetchOffsetsResponses
 	members    map[string]int // of groups that could be described
+	shared     kadm.DescribedShareGroupsOffsets
 }
 
 // look asks the cluster for everything in six requests or seven, whatever the number of
@@ -49,11 +50,16 @@ func look(ctx context.Context, adm *kadm.Client) (snapshot, error) {
 	}
 	listed, err := adm.ListGroups(ctx)
 	note("list groups", err)
-	var groups []string
+	var groups, sharing []string
 	for _, g := range listed.Sorted() {
-		if g.ProtocolType != "share" { // these commit nothing
+		if g.ProtocolType == "share" { // these commit nothing
+			sharing = append(sharing, g.Group)
+		} else {
 			groups = append(groups, g.Group)
 		}
+	}
+	if len(sharing) > 0 {
+		note("share groups", s.lookAtShares(ctx, adm, sharing))
 	}
 	if len(groups) == 0 {
 		return s, errors.Join(errs...)
@@ -82,6 +88,19 @@ func look(ctx context.Context, adm *kadm.Client) (snapshot, error) {
 		}
 	}
 	return s, errors.Join(errs...)
+}
+
+// lookAtShares asks for the members and places of share groups (KIP-932).
+func (s *snapshot) lookAtShares(ctx context.Context, adm *kadm.Client, groups []string) error {
+	described, err := adm.DescribeShareGroups(ctx, groups...)
+	for _, g := range described {
+		if g.Err == nil {
+			s.members[g.GroupID] = len(g.Members)
+		}
+	}
+	var errs error
+	s.shared, errs = adm.DescribeShareGroupOffsets(ctx, groups...)
+	return errors.Join(err, errs)
 }
 
 // timeout bounds one look: a scrape that hangs is worse than one that fails.

@@ -1,6 +1,7 @@
 package lag
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,37 @@ func TestConsumerProtocolMembers(t *testing.T) {
 	}
 	if s.members["new"] != 1 || s.members["g"] != 0 {
 		t.Errorf("%v", s.members)
+	}
+}
+
+// The lag of a share group is what its broker says it is: kfake tells none, so what is
+// told is the group's members.
+func TestShareGroupMembers(t *testing.T) {
+	t.Parallel()
+	c, adm := setup(t)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ShareGroup("queue"), kgo.ConsumeTopics("in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	produced, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer produced.Close()
+	for fetched := false; !fetched; {
+		if err := produced.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Value: []byte("v")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		fetched = cl.PollFetches(ctx).NumRecords() > 0
+		cancel()
+	}
+	s, err := look(t.Context(), adm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.shared["queue"]; s.members["queue"] != 1 || !ok {
+		t.Errorf("members %v, shared %v", s.members, s.shared)
 	}
 }

@@ -82,6 +82,34 @@ func (s snapshot) tellGroups(tell tellFunc) {
 	}
 }
 
+// tellShares tells of partitions that a share group has begun to read: the offset is
+// where unfinished records begin, and the lag counts these, as the broker does
+// (KIP-1226). A broker that does not know the lag tells -1, which is not told.
+func (s snapshot) tellShares(tell tellFunc) {
+	for _, g := range s.shared {
+		if g.Err != nil {
+			continue
+		}
+		for topic, parts := range g.Offsets {
+			var offsetSum, lagSum float64
+			var told bool
+			for p, o := range parts {
+				if o.Err != nil || o.StartOffset < 0 || o.Lag < 0 {
+					continue
+				}
+				part := strconv.Itoa(int(p))
+				tell(groupOffset, float64(o.StartOffset), g.Group, topic, part)
+				tell(groupLag, float64(o.Lag), g.Group, topic, part)
+				offsetSum, lagSum, told = offsetSum+float64(o.StartOffset), lagSum+float64(o.Lag), true
+			}
+			if told {
+				tell(groupOffsetSum, offsetSum, g.Group, topic)
+				tell(groupLagSum, lagSum, g.Group, topic)
+			}
+		}
+	}
+}
+
 func known(l kadm.ListedOffsets, topic string, partition int32) (int64, bool) {
 	o, ok := l.Lookup(topic, partition)
 	return o.Offset, ok && o.Err == nil
