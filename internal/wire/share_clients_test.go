@@ -316,3 +316,43 @@ func TestShareGroupAdmin(t *testing.T) {
 		t.Errorf("a new group of the name got %d records", len(got))
 	}
 }
+
+// A group that reads what is committed gets nothing of transactions that are open or
+// were aborted.
+func TestShareReadCommitted(t *testing.T) {
+	b := newGroupBench(t)
+	b.setGroup(t, "q", map[string]string{"share.auto.offset.reset": "earliest", "share.isolation.level": "read_committed"})
+	b.setGroup(t, "all", map[string]string{"share.auto.offset.reset": "earliest"})
+	cl := b.franz(t, kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for i, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for j := range 3 {
+			if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte(fmt.Sprint(10*i + j))}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := cl.EndTransaction(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := b.sharer(t, "q")
+	got := s.take(6)
+	if want := []int{10, 11, 12, 30, 31, 32}; !slices.Equal(values(got), want) {
+		t.Errorf("committed: %v, want %v", values(got), want)
+	}
+	for _, r := range got {
+		r.Ack(kgo.AckAccept)
+	}
+	s.flush()
+	for _, p := range b.places(t, "q") {
+		// What the last commit has behind it is a marker, which nobody acknowledges.
+		if p.Lag > 1 {
+			t.Errorf("partition %d has lag %d", p.Partition, p.Lag)
+		}
+	}
+	if n := len(b.sharer(t, "all").take(12)); n != 12 {
+		t.Errorf("all: %d", n)
+	}
+}
