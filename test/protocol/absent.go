@@ -1,21 +1,59 @@
 package protocol
 
-// absent are the keys of Apache Kafka's broker listener that Leat does not
-// advertise, by what they belong to.
-var absent = []struct {
-	what string
-	keys []int16
-}{
-	{"Transactions", []int16{24, 25, 26, 28, 61, 65, 66}},
-	{"Share groups (KIP-932)", []int16{76, 77, 78, 79, 90, 91, 92}},
-	{"Streams groups (KIP-1071)", []int16{88, 89, 93}},
-	{"SASL, users and access rules", []int16{17, 29, 30, 31, 36, 50, 51}},
-	{"Quotas", []int16{48, 49}},
-	{"The controller's view of one node", []int16{43, 45, 46, 55, 57, 64, 74}},
-	{"Telemetry of clients (KIP-714)", []int16{71, 72}},
-	{"Delegation tokens", []int16{38, 39, 40, 41}},
-	{"Moving replicas between disks", []int16{34}},
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/test/divergence"
+)
+
+// absence is a reason for which keys of Kafka's broker listener are not advertised.
+type absence struct {
+	keys    []int16
+	because string
 }
 
-// internal are the keys that only brokers and controllers use among themselves.
-var internal = []int16{4, 5, 6, 7, 27, 52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, 80, 81, 82, 83, 84, 85, 86, 87, 94}
+// absent are all of them: those of the Kafka that the rosters are compared with, and
+// what a later one has.
+func absent() ([]absence, error) {
+	all := []absence{{[]int16{93}, "Kafka 4.4: Streams groups (KIP-1071)"}}
+	for _, r := range divergence.InRosters {
+		if r.List != "api" || r.How != "missing" {
+			continue
+		}
+		a := absence{because: r.Because}
+		for _, name := range r.Each() {
+			key, err := strconv.ParseInt(name, 10, 16)
+			if err != nil {
+				return nil, fmt.Errorf("the list of divergences has a key %q: %w", name, err)
+			}
+			a.keys = append(a.keys, int16(key))
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// absentTable lists the keys that are not there.
+func absentTable() (string, error) {
+	all, err := absent()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("| keys | because |\n|---|---|\n")
+	for _, a := range all {
+		var names []string
+		for _, k := range a.keys {
+			names = append(names, fmt.Sprintf("%s (%d)", kmsg.NameForKey(k), k))
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", strings.Join(names, ", "), a.because)
+	}
+	return b.String(), nil
+}
+
+// internal are the keys that Kafka's broker listener does not have either.
+var internal = []int16{4, 5, 6, 7, 52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, 82, 94}

@@ -44,20 +44,6 @@ func span(low, high int16) string {
 	return fmt.Sprintf("%d–%d", low, high)
 }
 
-// absentTable lists the keys that are not there.
-func absentTable() string {
-	var b strings.Builder
-	b.WriteString("| what | keys |\n|---|---|\n")
-	for _, a := range absent {
-		var names []string
-		for _, k := range a.keys {
-			names = append(names, fmt.Sprintf("%s (%d)", kmsg.NameForKey(k), k))
-		}
-		fmt.Fprintf(&b, "| %s | %s |\n", a.what, strings.Join(names, ", "))
-	}
-	return b.String()
-}
-
 // clientsTable says what each client has been shown to do.
 func clientsTable() (string, error) {
 	total := 0
@@ -72,6 +58,9 @@ func clientsTable() (string, error) {
 			return "", err
 		}
 		transactions := cmp.Or(map[bool]string{true: "yes"}[c.Transactions], map[bool]string{true: "reads committed"}[c.ReadCommitted], "it has none")
+		if c.Forgets != "" {
+			transactions += ", not across kills: " + c.Forgets
+		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s | %s | %s |\n", c.Name, version, strings.Join(c.Codecs, ", "), c.Sends(), total,
 			map[bool]string{false: "classic", true: "classic, KIP-848"}[c.Consumer], transactions,
 			yes(c.Idempotent, "it has none"), yes(c.Timestamps, "it cannot set them"))
