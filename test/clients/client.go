@@ -26,6 +26,9 @@ type Client struct {
 	// Consumer says that it has groups of KIP-848, ReadCommitted that it can leave
 	// out what was aborted, Transactions that it has transactions.
 	Consumer, ReadCommitted, Transactions bool
+	// Forgets says why its transactions are not tried across a kill of the broker;
+	// empty for those that are.
+	Forgets string
 	// Admin says that its program does administration.
 	Admin bool
 
@@ -52,10 +55,12 @@ var All = []Client{
 	{Name: "kafkajs", Codecs: []string{"none", "gzip", "snappy", "zstd"}, Idempotent: true, Timestamps: true, AnyBytes: true, ReadCommitted: true, Transactions: true, Admin: true,
 		install: []string{"node"}, start: func(modules string) []string { return []string{"node", modules + "/kafkajs.js"} },
 		file: "node/package.json", from: `"kafkajs": "`, to: `"`},
-	pythonClient(Client{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true}, "newest", "client.py", "kafka-python"),
+	pythonClient(Client{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true,
+		ReadCommitted: true, Transactions: true,
+		Forgets: "a request of a transaction whose connection ends as it is to be sent is never sent"}, "newest", "client.py", "kafka-python"),
 	pythonClient(Client{Name: "kafka-python-2.0.2", Codecs: codecs, Timestamps: true, AnyBytes: true}, "2.0.2", "client.py", "kafka-python"),
 	{Name: "java", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true, Consumer: true, ReadCommitted: true,
-		install: []string{"java"}, start: java, file: "java/pom.xml", from: "<artifactId>kafka-clients</artifactId>\n      <version>", to: "</version>"},
+		Transactions: true, install: []string{"java"}, start: java, file: "java/pom.xml", from: "<artifactId>kafka-clients</artifactId>\n      <version>", to: "</version>"},
 }
 
 func pythonClient(c Client, environment, program, pkg string) Client {

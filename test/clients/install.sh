@@ -11,6 +11,11 @@ set -eu
 cd "$(dirname "$0")"
 cache=${LEAT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/leat/clients}
 
+# Tests that run beside each other ask for the same: one of them installs it.
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+
 # A copy of what was asked for is written last: it says that all of it is there.
 case ${1:-} in
 python)

@@ -12,9 +12,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -27,6 +31,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * <pre>
  * Client produce BROKERS TOPIC CODEC IDEMPOTENT
  * Client consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
+ * Client transform BROKERS GROUP FROM TO TRANSACTIONAL_ID PROTOCOL
  * </pre>
  *
  * The lines are described in the Go package beside this folder (line.go).
@@ -39,7 +44,8 @@ public class Client {
         switch (args[0]) {
             case "produce" -> produce(args[1], args[2], args[3], args[4]);
             case "consume" -> consume(args[1], args[2], args[3], args[4], args[5]);
-            default -> throw new IllegalArgumentException(args[0] + ": say produce or consume");
+            case "transform" -> transform(args[1], args[2], args[3], args[4], args[5], args[6]);
+            default -> throw new IllegalArgumentException(args[0] + ": say produce, consume or transform");
         }
     }
 
@@ -75,7 +81,7 @@ public class Client {
         }
     }
 
-    private static void consume(String brokers, String group, String topics, String protocol, String isolation) {
+    private static Properties member(String brokers, String group, String protocol, String isolation) {
         Properties options = new Properties();
         options.put("bootstrap.servers", brokers);
         options.put("key.deserializer", ByteArrayDeserializer.class.getName());
@@ -89,6 +95,11 @@ public class Client {
             options.put("session.timeout.ms", "6000");
             options.put("heartbeat.interval.ms", "500");
         }
+        return options;
+    }
+
+    /** A thread that lives until standard input ends. */
+    private static Thread input() {
         Thread input = new Thread(() -> {
             try {
                 while (IN.read() >= 0) {
@@ -100,7 +111,12 @@ public class Client {
         });
         input.setDaemon(true);
         input.start();
-        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(options)) {
+        return input;
+    }
+
+    private static void consume(String brokers, String group, String topics, String protocol, String isolation) {
+        Thread input = input();
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(member(brokers, group, protocol, isolation))) {
             consumer.subscribe(Arrays.asList(topics.split(",")));
             while (input.isAlive()) {
                 for (ConsumerRecord<byte[], byte[]> r : consumer.poll(Duration.ofMillis(200))) {
@@ -108,6 +124,53 @@ public class Client {
                         encode(r.key()), encode(r.value()), encodeHeaders(r.headers())));
                 }
                 commit(consumer);
+            }
+        }
+    }
+
+    private static void transform(String brokers, String group, String from, String to, String id, String protocol) {
+        Properties reading = member(brokers, group, protocol, "read_committed");
+        reading.put("max.poll.records", "20");
+        Properties writing = new Properties();
+        writing.put("bootstrap.servers", brokers);
+        writing.put("key.serializer", ByteArraySerializer.class.getName());
+        writing.put("value.serializer", ByteArraySerializer.class.getName());
+        writing.put("transactional.id", id);
+        writing.put("transaction.timeout.ms", "20000");
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(reading);
+             KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(writing)) {
+            producer.initTransactions();
+            consumer.subscribe(List.of(from));
+            Thread input = input();
+            for (int turn = 1; input.isAlive(); ) {
+                ConsumerRecords<byte[], byte[]> batch = consumer.poll(Duration.ofMillis(200));
+                if (batch.isEmpty()) {
+                    continue;
+                }
+                try {
+                    producer.beginTransaction();
+                    for (ConsumerRecord<byte[], byte[]> r : batch) {
+                        producer.send(new ProducerRecord<>(to, r.partition(), r.key(), r.value()));
+                    }
+                    if (turn++ % 5 != 0) {
+                        producer.sendOffsetsToTransaction(batch.nextOffsets(), consumer.groupMetadata());
+                        producer.commitTransaction();
+                        OUT.println("committed\t" + batch.count());
+                        continue;
+                    }
+                    producer.flush();
+                } catch (ProducerFencedException e) {
+                    throw e;
+                } catch (KafkaException e) {
+                    System.err.println("aborting: " + e);
+                }
+                producer.abortTransaction();
+                for (TopicPartition p : batch.partitions()) {
+                    if (consumer.assignment().contains(p)) {
+                        consumer.seek(p, batch.records(p).get(0).offset());
+                    }
+                }
+                OUT.println("aborted\t" + batch.count());
             }
         }
     }

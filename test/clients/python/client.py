@@ -2,6 +2,7 @@
 
     client.py produce BROKERS TOPIC CODEC IDEMPOTENT
     client.py consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
+    client.py transform BROKERS GROUP FROM TO TRANSACTIONAL_ID
 
 The lines are described in the Go package beside this folder (line.go).
 """
@@ -10,8 +11,9 @@ import base64
 import sys
 import threading
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
+from kafka.structs import OffsetAndMetadata
 
 WRITING = threading.Lock()
 
@@ -98,6 +100,58 @@ def consume(brokers, group, topics, protocol="classic", isolation="read_uncommit
     consumer.close()
 
 
+def transform(brokers, group, source, target, transactional_id, protocol="classic"):
+    consumer = KafkaConsumer(
+        source,
+        bootstrap_servers=brokers,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=500,
+        max_poll_records=20,
+    )
+    producer = KafkaProducer(
+        bootstrap_servers=brokers,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=20000,
+        request_timeout_ms=10000,
+    )
+    producer.init_transactions()
+    stop = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    turn = 0
+    while not stop.is_set():
+        batch = [r for records in consumer.poll(timeout_ms=200).values() for r in records]
+        if not batch:
+            continue
+        turn += 1
+        try:
+            producer.begin_transaction()
+            for r in batch:
+                producer.send(target, key=r.key, value=r.value, partition=r.partition)
+            if turn % 5 != 0:
+                offsets = {p: OffsetAndMetadata(consumer.position(p), "", -1) for p in consumer.assignment()}
+                producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+                producer.commit_transaction()
+                say("committed", len(batch))
+                continue
+            producer.flush()
+        except KafkaError as error:
+            print("aborting:", repr(error), file=sys.stderr)
+        producer.abort_transaction()
+        first = {}
+        for r in batch:
+            first.setdefault(TopicPartition(r.topic, r.partition), r.offset)
+        for p, offset in first.items():
+            if p in consumer.assignment():
+                consumer.seek(p, offset)
+        say("aborted", len(batch))
+    producer.close()
+    consumer.close()
+
+
 def commit(consumer):
     # A group that rebalances, or a broker that restarts, takes no commit just
     # now; the next one covers it.
@@ -112,4 +166,4 @@ def commit(consumer):
 
 
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume}[sys.argv[1]](*sys.argv[2:])
+    {"produce": produce, "consume": consume, "transform": transform}[sys.argv[1]](*sys.argv[2:])
