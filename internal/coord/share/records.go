@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Records of __share_group_state in Kafka's encoding (ShareSnapshotKey/Value and
@@ -182,8 +183,8 @@ func (r *reader) batches(w *Write) {
 		switch {
 		case r.err != nil:
 			return
-		case e.First < 0 || e.Last < e.First:
-			r.fail("a state batch that ends before it begins")
+		case e.First < 0 || e.Last < e.First || e.Last == math.MaxInt64:
+			r.fail("a state batch with impossible offsets")
 			return
 		case e.State == Acquired:
 			e.State = Available // no broker writes it; it is not known who would hold it

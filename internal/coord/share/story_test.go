@@ -88,10 +88,13 @@ type world struct {
 	grave  string
 }
 
+// worldTime is when stories begin.
+var worldTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 var worldKey = Key{Group: "g", Topic: [16]byte{1}, Partition: 3}
 
 func newWorld() *world {
-	w := &world{cfg: DefaultConfig(), began: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w := &world{cfg: DefaultConfig(), began: worldTime}
 	w.now = w.began
 	w.p = New(w.cfg, w.now.Add(-time.Second), 0)
 	w.snapshot()
