@@ -60,6 +60,7 @@ func (g *Groups) load(t *catalog.Topic) {
 			g.loadShard(ctx, s, began)
 		}
 		g.shards.Store(&shards)
+		g.catchUp(shards)
 		return
 	}
 	g.shards.Store(&shards)

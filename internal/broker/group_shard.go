@@ -75,15 +75,18 @@ func (s *groupShard) stepWith(event func() group.Event) {
 }
 
 // stepLoaded is stepWith for news of topics. While the groups are still loading there
-// is nothing to do: they look at the catalogue when they are through.
-func (s *groupShard) stepLoaded(event func() group.Event) {
+// is nothing to do: they look at the catalogue when they are through. It reports
+// whether they are.
+func (s *groupShard) stepLoaded(event func() group.Event) bool {
 	s.mu.Lock()
 	if !s.loaded.Load() || s.broken != nil {
+		loaded := s.loaded.Load()
 		s.mu.Unlock()
-		return
+		return loaded
 	}
 	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
 	s.finish(out)
+	return true
 }
 
 // carryOut appends what the machine wants appended, and gathers what is left to

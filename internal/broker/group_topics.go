@@ -2,6 +2,7 @@ package broker
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
@@ -39,14 +40,34 @@ func (t groupTopics) TopicNames() iter.Seq[string] {
 // topics is what there is now.
 func (g *Groups) topics() groupTopics { return groupTopics{g.opt.Catalog.Snapshot()} }
 
-// TopicsChanged tells the groups of topics that were made, deleted or have more
-// partitions: the catalogue shows it. names is sorted.
-func (g *Groups) TopicsChanged(names []string) {
+// TopicsChanged shows a new catalogue, in which the topics called names (sorted) were
+// made, deleted or have more partitions. The groups know of it before anybody else can:
+// a member that has partitions of a topic from others than this broker (a classic
+// group's leader) must not be the first to speak of it.
+func (g *Groups) TopicsChanged(names []string, next *catalog.Snapshot, show func(*catalog.Snapshot)) {
 	p := g.shards.Load()
-	if p == nil {
+	if p == nil || len(names) == 0 {
+		show(next)
 		return
 	}
+	var loading []*groupShard
 	for _, sh := range *p {
+		if !sh.stepLoaded(func() group.Event { return group.TopicsChanged{Now: groupTopics{next}, Names: names} }) {
+			loading = append(loading, sh)
+		}
+	}
+	show(next)
+	for _, sh := range loading { // they may have been loaded with what there was before
 		sh.stepLoaded(func() group.Event { return group.TopicsChanged{Now: g.topics(), Names: names} })
+	}
+}
+
+// catchUp tells new shards of topics that were made while they could not be told.
+func (g *Groups) catchUp(shards []*groupShard) {
+	for _, sh := range shards {
+		sh.stepLoaded(func() group.Event {
+			now := g.topics()
+			return group.TopicsChanged{Now: now, Names: slices.Collect(now.TopicNames())}
+		})
 	}
 }

@@ -61,8 +61,8 @@ func (b *Broker) show(units []*unit, errs []error) {
 			changes = append(changes, u.change)
 		}
 	}
-	if len(changes) > 0 {
-		b.Catalog.Apply(changes...)
+	if len(changes) == 0 {
+		return
 	}
 	var topics []string
 	for _, c := range changes {
@@ -70,10 +70,8 @@ func (b *Broker) show(units []*unit, errs []error) {
 			topics = append(topics, name)
 		}
 	}
-	if len(topics) > 0 {
-		slices.Sort(topics)
-		b.Groups.TopicsChanged(topics)
-	}
+	slices.Sort(topics)
+	b.Groups.TopicsChanged(topics, b.Catalog.Next(changes...), b.Catalog.Show)
 }
 
 // SetTopicConfigs replaces a topic's own configs by what edit makes of them; edit

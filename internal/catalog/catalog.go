@@ -126,13 +126,20 @@ func (c *Catalog) Snapshot() *Snapshot { return c.now.Load() }
 
 // Apply makes changes visible, all at once. The caller has made their records
 // durable.
-func (c *Catalog) Apply(changes ...Change) {
+func (c *Catalog) Apply(changes ...Change) { c.Show(c.Next(changes...)) }
+
+// Next is the catalogue as it will be with changes, for who has to know before others
+// can see them.
+func (c *Catalog) Next(changes ...Change) *Snapshot {
 	s := c.Snapshot().clone()
 	for _, ch := range changes {
 		ch.apply(s)
 	}
-	c.now.Store(s)
+	return s
 }
+
+// Show makes what Next returned visible. There was no other change in between.
+func (c *Catalog) Show(next *Snapshot) { c.now.Store(next) }
 
 // Load applies the records of the catalogue's log, in order, at start: readAll is
 // that log's ReadAll. An error means that the log is not this program's to read.

@@ -47,7 +47,7 @@ func (r *run) check() error {
 			}
 		}
 	}
-	return errors.Join(r.checkCommits(), r.checkTxns(), r.checkShares())
+	return errors.Join(r.checkCommits(), r.checkTxns(), r.checkShares(), r.checkTeam())
 }
 
 // checkFenced looks at what the start has found damaged: nothing, but what errors of

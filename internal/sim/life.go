@@ -83,7 +83,7 @@ func (e ending) power() bool { return e != killed }
 
 // Stats counts what a run has met.
 type Stats struct {
-	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips, Shared, Txns int
+	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips, Shared, Txns, Team int
 }
 
 func newRun(seed uint64, trace bool) *run {
@@ -118,6 +118,8 @@ func (r *run) draw() {
 			"log.retention.check.interval.ms":      oneOf(g, "20", "500", "60000"),
 			"log.cleaner.backoff.ms":               oneOf(g, "5", "100", "15000"),
 			"group.initial.rebalance.delay.ms":     "0",
+
+			"group.consumer.assignment.interval.ms": fmt.Sprint(1000 * (r.seed / 2 % 2)),
 		},
 		Store: plog.Options{
 			WALFileSize: wal, WALFiles: 3 + g.IntN(4), DirectBytes: oneOf(g, 700, 4<<10, 128<<10), DirectFewBytes: oneOf(g, 0, 300), CheckpointBytes: oneOf[int64](g, 8<<10, 64<<10, 1<<30),
@@ -281,6 +283,9 @@ func (r *run) work() {
 	for i := range r.tune.sharers {
 		clients.Go(func() { r.share(i) })
 	}
+	for _, m := range r.mem.teamOf(r.seed) {
+		clients.Go(func() { r.member(m) })
+	}
 	r.transact(&clients)
 	if r.life.full {
 		clients.Go(r.fillDisk)
@@ -306,7 +311,7 @@ func (r *run) watch(ctx context.Context) {
 // done counts the answers that clients have got.
 func (r *run) done() int {
 	s := &r.stat
-	return s.Records + s.Acked + s.Read + s.Commits + s.Topics + s.Refused + s.DeletedRecords + s.Duplicates + s.Txns + s.Shared
+	return s.Records + s.Acked + s.Read + s.Commits + s.Topics + s.Refused + s.DeletedRecords + s.Duplicates + s.Txns + s.Shared + s.Team
 }
 
 // fail ends the run with a complaint.
@@ -348,6 +353,7 @@ func (s *Stats) add(o Stats) {
 	s.Duplicates += o.Duplicates
 	s.Compactions += o.Compactions
 	s.DeletedRecords += o.DeletedRecords
+	s.Team += o.Team
 	s.CutRecoveries += o.CutRecoveries
 	s.Flips += o.Flips
 	s.Shared += o.Shared

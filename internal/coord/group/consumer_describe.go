@@ -1,7 +1,6 @@
 package group
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -47,12 +46,7 @@ func (cg *consumerGroup) describe(topics Topics, m *consumerMember) kmsg.Consume
 	d.SubscribedTopics = append([]string{}, m.topics...)
 	d.SubscribedTopicRegex = &m.regex
 	// What it has not given up yet is still its own to answer for.
-	has := maps.Clone(m.assigned)
-	if has == nil {
-		has = make(map[partition]int32)
-	}
-	maps.Copy(has, m.revoking)
-	d.Assignment = describedPartitions(topics, sortedKeys(has))
+	d.Assignment = describedPartitions(topics, sortedKeys(m.has()))
 	d.TargetAssignment = describedPartitions(topics, slices.Clone(cg.target[m.id]))
 	d.MemberType = 1
 	if m.classic != nil {

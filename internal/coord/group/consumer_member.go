@@ -85,6 +85,14 @@ func (m *consumerMember) sameAssignment(o *consumerMember) bool {
 // reconciled says that the member has all, and only, what the target says.
 func (m *consumerMember) reconciled(target int32) bool { return m.state == stable && m.epoch == target }
 
+// has are the partitions that the member may use or has not given up yet.
+func (m *consumerMember) has() map[partition]int32 {
+	has := make(map[partition]int32, len(m.assigned)+len(m.revoking))
+	maps.Copy(has, m.assigned)
+	maps.Copy(has, m.revoking)
+	return has
+}
+
 // assignedSince is the epoch since which the member has a partition, if it has it or
 // has not given it up yet.
 func (m *consumerMember) assignedSince(p partition) (epoch int32, ok bool) {

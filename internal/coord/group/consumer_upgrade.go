@@ -133,7 +133,8 @@ func (c *Coordinator) downgradable(cg *consumerGroup) bool {
 }
 
 // downgrade makes a consumer group of classic members a classic group: Stable, with
-// what the members shall have as their assignments.
+// what the members have as their assignments. (What they shall have may still be used
+// by others; should the group be upgraded again at once, that must not be forgotten.)
 func (ch *consumerChange) downgrade() {
 	c, g, cg := ch.c, ch.g, ch.cg
 	for _, r := range cg.tombstones() {
@@ -157,7 +158,7 @@ func (ch *consumerChange) downgrade() {
 	}
 	g.protocol = g.selectProtocol()
 	for _, m := range g.members {
-		m.assignment = assignmentBytes(cg.target[m.id], m.metadata(g.protocol), c.topics)
+		m.assignment = assignmentBytes(sortedKeys(cg.members[m.id].has()), m.metadata(g.protocol), c.topics)
 	}
 	g.enter(Stable, c.now)
 	g.subscribed = g.subscribedTopics()
