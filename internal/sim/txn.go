@@ -406,6 +406,13 @@ func (r *run) readCommitted(p int32, settled bool) error {
 	if hw := at.Log.HighWatermark(); settled && stable < hw {
 		return fmt.Errorf("%s-%d: last stable offset %d below the high watermark %d: a transaction that nobody has open hangs", txnTopic, p, stable, hw)
 	}
+	open, err := r.openIn(at.Log)
+	if err != nil {
+		return nil // the disk
+	}
+	if open < stable {
+		return fmt.Errorf("%s-%d: the last stable offset was %d, and the transaction that begins at %d has no durable end: what is seen may be taken back", txnTopic, p, stable, open)
+	}
 	seen, err := r.committedIn(p)
 	if err != nil {
 		return nil // the disk
@@ -427,6 +434,35 @@ func (r *run) readCommitted(p int32, settled bool) error {
 		}
 	}
 	return nil
+}
+
+// openIn walks over all that is durable, and returns where the earliest transaction
+// begins that has no end there; the high watermark when there is none.
+func (r *run) openIn(l *plog.Log) (int64, error) {
+	hw := l.HighWatermark()
+	open := map[int64]int64{}
+	for next := l.Start(); next < hw; {
+		data, err := l.Read(next, 16<<10, true)
+		if err != nil {
+			return 0, r.txnRead(err)
+		}
+		for len(data) > 0 {
+			var b kafka.Batch
+			if b, data, err = kafka.NextBatch(data); err != nil {
+				r.fail("read: %v", err)
+			}
+			if _, is := open[b.ProducerID()]; b.Control() {
+				delete(open, b.ProducerID())
+			} else if !is {
+				open[b.ProducerID()] = b.BaseOffset()
+			}
+			next = b.NextOffset()
+		}
+	}
+	for _, first := range open {
+		hw = min(hw, first)
+	}
+	return hw, nil
 }
 
 // committedIn reads the values of a partition that readers of committed data see.
