@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -42,6 +43,7 @@ func (b *shareBench) open() {
 	b.t.Helper()
 	br, err := Open(Config{FS: b.disk, Dir: "/data", Static: map[string]string{
 		"share.coordinator.state.topic.num.partitions": "2", "share.coordinator.snapshot.update.records.per.snapshot": "3",
+		"group.share.max.share.sessions": "2",
 	}})
 	if err != nil {
 		b.t.Fatal(err)
@@ -263,5 +265,26 @@ func TestShareOfADeletedTopic(t *testing.T) {
 	req.Groups = append(req.Groups, g)
 	if res := b.Shares.DescribeOffsets(req); len(res.Groups[0].Topics) != 1 {
 		t.Errorf("%+v", res.Groups[0])
+	}
+}
+
+// There are only so many sessions; one that ends, or begins anew, makes room.
+func TestShareSessionLimit(t *testing.T) {
+	t.Parallel()
+	b := newShareBench(t, nil)
+	begin := func(member string) *ShareSession {
+		ses, _, _, err := b.Shares.FetchSession("q", member, 0, nil, nil, false)
+		if err != nil && !errors.Is(err, kerr.ShareSessionLimitReached) {
+			t.Fatal(err)
+		}
+		return ses
+	}
+	a := begin("a")
+	if begin("b") == nil || begin("c") != nil || begin("b") == nil {
+		t.Error("not two sessions at a time")
+	}
+	b.Shares.EndSession(a, false)
+	if begin("c") == nil {
+		t.Error("a session that has ended still counts")
 	}
 }
