@@ -33,7 +33,7 @@ var mutants = []struct {
 	{"early-highwatermark", `taken back`, 200},
 	{"highwatermark-after-failure", `taken back|is acknowledged|deleted records are back`, 1000},
 	{"early-duplicate", `is acknowledged and the high watermark|is lost`, 100},
-	{"early-commit", `offset .* is committed, .* was acknowledged`, 200},
+	{"early-commit", `offset .* is committed, .* was acknowledged|group team: `, 200},
 	{"producer-id", `is given out twice`, 200},
 	{"early-unlink", loss, 1500},
 	{"unlink-before-checkpoint", loss, 500},
