@@ -59,6 +59,9 @@ func (c *Coordinator) init(e Init) {
 		next.epoch, next.lastEpoch = t.epoch+1, -1
 	case e.Epoch == t.epoch && e.ProducerID == t.producerID:
 		next.epoch, next.lastEpoch = t.epoch+1, t.epoch
+	case t.lastEpoch >= 0 && e.Epoch == t.lastEpoch && t.state != Empty:
+		// It comes again after the abort of its own transaction: the epoch is new already.
+		next.epoch, next.lastEpoch = t.epoch, t.lastEpoch
 	case t.lastEpoch >= 0 && e.Epoch == t.lastEpoch:
 		// The answer to the first try was lost.
 		c.whenShown(t.lastWrite, func(err error) { c.reply(e.Token, initAnswer(err, t.producerID, t.epoch)) })
