@@ -33,7 +33,7 @@ var soon = map[int16]bool{
 // insist is ask for a request that may have come too early: only its last answer is noted.
 func (w *world) insist(what string, req kmsg.Request, version int16) kmsg.Response {
 	w.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(15 * time.Second); ; {
 		from, label := len(w.lines), w.label
 		resp := w.ask(what, req, version)
 		if resp == nil || !early(reflect.ValueOf(resp)) || time.Now().After(deadline) {
