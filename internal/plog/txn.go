@@ -157,11 +157,12 @@ var ErrNoTransaction = kerr.InvalidTxnState
 
 // checkTxn decides about a batch of data by its producer's transaction in the log.
 func (ps producers) checkTxn(b kafka.Batch, begins bool) error {
+	if b.ProducerID() == kafka.NoProducerID {
+		return nil
+	}
 	p := ps[b.ProducerID()]
 	open := p != nil && p.open >= 0
 	switch {
-	case b.ProducerID() == kafka.NoProducerID:
-		return nil
 	case !b.Transactional() && open:
 		// A producer's transaction has no other batches in between.
 		return ErrNoTransaction
