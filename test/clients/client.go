@@ -29,6 +29,8 @@ type Client struct {
 	// Forgets says why its transactions are not tried across a kill of the broker;
 	// empty for those that are.
 	Forgets string
+	// Share says that it has share groups.
+	Share bool
 	// Admin says that its program does administration.
 	Admin bool
 
@@ -46,7 +48,7 @@ var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 var All = []Client{
 	{Name: "kcat", Codecs: codecs, Idempotent: true, NullHeaders: true, ReadCommitted: true},
 	pythonClient(Client{Name: "confluent-kafka-python", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
-		Consumer: true, ReadCommitted: true, Transactions: true, Admin: true}, "confluent", "confluent.py", "confluent-kafka"),
+		Consumer: true, ReadCommitted: true, Transactions: true, Share: true, Admin: true}, "confluent", "confluent.py", "confluent-kafka"),
 	goClient(Client{Name: "confluent-kafka-go", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
 		Consumer: true, ReadCommitted: true, Transactions: true}, "confluent", "github.com/confluentinc/confluent-kafka-go/v2"),
 	goClient(Client{Name: "sarama", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,

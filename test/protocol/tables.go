@@ -62,7 +62,7 @@ func clientsTable() (string, error) {
 			transactions += ", not across kills: " + c.Forgets
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %s | %s | %s |\n", c.Name, version, strings.Join(c.Codecs, ", "), c.Sends(), total,
-			map[bool]string{false: "classic", true: "classic, KIP-848"}[c.Consumer], transactions,
+			map[bool]string{false: "classic", true: "classic, KIP-848"}[c.Consumer]+map[bool]string{true: ", share"}[c.Share], transactions,
 			yes(c.Idempotent, "it has none"), yes(c.Timestamps, "it cannot set them"))
 	}
 	return b.String(), nil

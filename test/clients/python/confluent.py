@@ -4,6 +4,7 @@ standard input.
     confluent.py produce BROKERS TOPIC CODEC IDEMPOTENT
     confluent.py consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
     confluent.py transform BROKERS GROUP FROM TO TRANSACTIONAL_ID PROTOCOL
+    confluent.py share BROKERS GROUP TOPIC
     confluent.py admin BROKERS PREFIX
 
 The lines are described in the Go package beside this folder (line.go).
@@ -16,12 +17,14 @@ from time import sleep
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
+    AcknowledgeType,
     Consumer,
     ConsumerGroupTopicPartitions,
     ConsumerGroupState,
     KafkaError,
     KafkaException,
     Producer,
+    ShareConsumer,
     TopicPartition,
 )
 from confluent_kafka.admin import (
@@ -238,6 +241,41 @@ def back(consumer):
             print("not yet back:", error, file=sys.stderr)
 
 
+def share(brokers, group, topic):
+    """Rejects what is poison, gives back every tenth record the first time, accepts the rest."""
+    consumer = ShareConsumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": group,
+            "share.acknowledgement.mode": "explicit",
+            "reconnect.backoff.max.ms": 1000,
+        }
+    )
+    consumer.subscribe([topic])
+    stop = stopped()
+    while not stop.is_set():
+        batch = [r for r in consumer.poll(timeout=0.2) if r.error() is None]
+        verdicts = []
+        for r in batch:
+            if r.value() == b"poison":
+                verdict = AcknowledgeType.REJECT
+            elif r.offset() % 10 == 0 and r.delivery_count() == 1:
+                verdict = AcknowledgeType.RELEASE
+            else:
+                verdict = AcknowledgeType.ACCEPT
+            consumer.acknowledge(r, verdict)
+            verdicts.append((r, verdict))
+        try:
+            answers = {(p.topic, p.partition): error for p, error in consumer.commit_sync(10.0).items()}
+        except KafkaException as error:
+            print("not committed:", error, file=sys.stderr)
+            answers = None
+        for r, verdict in verdicts:
+            good = answers is not None and answers.get((r.topic(), r.partition()), "nothing") is None
+            say("share", r.partition(), r.offset(), r.delivery_count(), AcknowledgeType(verdict).name.lower(), "confirmed" if good else "unknown")
+    consumer.close()
+
+
 def admin(brokers, prefix):
     a = AdminClient({"bootstrap.servers": brokers})
     topic, group = prefix + "-topic", prefix + "-group"
@@ -330,4 +368,4 @@ def admin(brokers, prefix):
 
 
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume, "transform": transform, "admin": admin}[sys.argv[1]](*sys.argv[2:])
+    {"produce": produce, "consume": consume, "transform": transform, "share": share, "admin": admin}[sys.argv[1]](*sys.argv[2:])
