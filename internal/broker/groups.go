@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf16"
@@ -71,7 +72,7 @@ func NewGroups(opt GroupsOptions) *Groups {
 	g.cfg.OffsetsRetentionCheckInterval = s.Millis("offsets.retention.check.interval.ms")
 	g.cfg.ConsumerAssignors = s.List("group.consumer.assignors")
 	g.cfg.ConsumerMaxSize = int(s.Int("group.consumer.max.size"))
-	policy := s.Text("group.consumer.migration.policy")
+	policy := strings.ToLower(s.Text("group.consumer.migration.policy"))
 	g.cfg.ConsumerUpgrade = policy == "bidirectional" || policy == "upgrade"
 	g.cfg.ConsumerDowngrade = policy == "bidirectional" || policy == "downgrade"
 	g.cfg.ShareMaxSize = int(s.Int("group.share.max.size"))

@@ -24,7 +24,7 @@ var brokerDefs = []Def{
 	{Name: "group.consumer.max.heartbeat.interval.ms", Type: Int, Default: "15000", check: atLeast(1), Does: "The longest consumer.heartbeat.interval.ms of a group."},
 	{Name: "group.consumer.max.session.timeout.ms", Type: Int, Default: "60000", check: atLeast(1), Does: "The longest consumer.session.timeout.ms of a group."},
 	{Name: "group.consumer.max.size", Type: Int, Default: "2147483647", check: atLeast(1), Does: "The most members that a consumer group may have."},
-	{Name: "group.consumer.migration.policy", Type: String, Default: "bidirectional", check: oneOf("disabled", "upgrade", "downgrade", "bidirectional"), Does: "Whether a classic group with members becomes a consumer group when the first member joins by the new protocol (upgrade), and a consumer group a classic one when its last such member goes (downgrade)."},
+	{Name: "group.consumer.migration.policy", Type: String, Default: "bidirectional", check: anyCase(oneOf("disabled", "upgrade", "downgrade", "bidirectional")), Does: "Whether a classic group with members becomes a consumer group when the first member joins by the new protocol (upgrade), and a consumer group a classic one when its last such member goes (downgrade)."},
 	{Name: "group.consumer.min.assignment.interval.ms", Type: Int, Default: "0", check: atLeast(0), Does: "The shortest consumer.assignment.interval.ms of a group."},
 	{Name: "group.consumer.min.heartbeat.interval.ms", Type: Int, Default: "5000", check: atLeast(1), Does: "The shortest consumer.heartbeat.interval.ms of a group."},
 	{Name: "group.consumer.min.session.timeout.ms", Type: Int, Default: "45000", check: atLeast(1), Does: "The shortest consumer.session.timeout.ms of a group."},

@@ -116,6 +116,14 @@ func oneOf(allowed ...string) func(value) string {
 	}
 }
 
+// anyCase is a check that does not tell A from a.
+func anyCase(check func(value) string) func(value) string {
+	return func(v value) string {
+		v.text = strings.ToLower(v.text)
+		return check(v)
+	}
+}
+
 // someOf is oneOf for a list that must not be empty or name a thing twice.
 func someOf(allowed ...string) func(value) string {
 	inSet := oneOf(allowed...)
