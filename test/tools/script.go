@@ -33,13 +33,11 @@ type Step struct {
 	Known []Difference
 }
 
-// Difference is what the brokers make a tool print differently: for each of them a
-// pattern for whole lines that only it has, empty for none; and why it is so.
+// Difference is what the brokers make a tool print differently: for each of them the
+// patterns of whole lines that only it has; and why it is so.
 type Difference struct {
-	Kafka, Leat string
+	Kafka, Leat []*regexp.Regexp
 	Because     string
-
-	kafka, leat *regexp.Regexp
 }
 
 // Scripts reads all scripts. A file is made of
@@ -48,10 +46,11 @@ type Difference struct {
 //	TOOL ARGUMENTS              a class by its short name; 'quoted words'
 //	unordered TOOL ARGUMENTS    the same, if the order of its lines is chance
 //	do VERB ARGUMENTS           what Hands does (test/jvm)
+//	call METHOD ARGUMENTS       a method of Java's Admin client, as Calls has it
 //	file NAME TEXT              a file for the commands, which call it $DIR/NAME
-//	  kafka: PATTERN            below a command: lines that only Kafka's answer has,
-//	  leat: PATTERN             lines that only Leat's has,
-//	  because: REASON           and why
+//	  kafka: PATTERN            below a command: a line that only Kafka's answer has, or some,
+//	  leat: PATTERN             one that only Leat's has,
+//	  because: REASON           and why; it ends the difference
 //
 // $B in a command is the broker's address. Where there is none, the tool gets
 // --bootstrap-server with it.
@@ -91,7 +90,7 @@ func parse(text string) (steps []Step, err error) {
 			s := Step{Line: i + 1}
 			s.Command, s.Unordered = strings.CutPrefix(line, "unordered ")
 			s.Words = split(s.Command)
-			if _, ok := classes[s.Words[0]]; !ok && s.Words[0] != "do" && s.Words[0] != "file" {
+			if _, ok := classes[s.Words[0]]; !ok && !slices.Contains([]string{"do", "call", "file"}, s.Words[0]) {
 				return nil, fmt.Errorf("%d: no tool is called %s", i+1, s.Words[0])
 			}
 			steps = append(steps, s)
@@ -99,8 +98,8 @@ func parse(text string) (steps []Step, err error) {
 	}
 	for _, s := range steps {
 		for _, d := range s.Known {
-			if d.Because == "" || d.Kafka == "" && d.Leat == "" {
-				return nil, fmt.Errorf("%d: a difference needs patterns and a reason", s.Line)
+			if d.Because == "" || len(d.Kafka)+len(d.Leat) == 0 {
+				return nil, fmt.Errorf("%d: a difference needs a pattern and a reason", s.Line)
 			}
 		}
 	}
@@ -124,9 +123,9 @@ func differ(known []Difference, line string) ([]Difference, error) {
 	case "kafka", "leat":
 		re, err := regexp.Compile("^(?:" + rest + ")$")
 		if kind == "kafka" {
-			d.Kafka, d.kafka = rest, re
+			d.Kafka = append(d.Kafka, re)
 		} else {
-			d.Leat, d.leat = rest, re
+			d.Leat = append(d.Leat, re)
 		}
 		return known, err
 	}
@@ -179,8 +178,11 @@ var classes = map[string]string{
 
 // call is the class of a step's tool and its arguments, for a broker and a folder.
 func (s Step) call(addr, dir string) (class string, args []string) {
-	if s.Words[0] == "do" {
+	switch s.Words[0] {
+	case "do":
 		return "Hands", slices.Insert(slices.Clone(s.Words[1:]), 1, addr)
+	case "call":
+		return "Calls", slices.Insert(slices.Clone(s.Words[1:]), 0, addr)
 	}
 	for _, w := range s.Words[1:] {
 		w = strings.ReplaceAll(w, "$DIR", dir)

@@ -181,7 +181,7 @@ public final class Calls {
             case "listPartitionReassignments":
                 return admin.listPartitionReassignments().reassignments();
             case "describeFeatures":
-                return admin.describeFeatures().featureMetadata().thenApply(f -> Map.of("finalized", f.finalizedFeatures().toString(), "supported", f.supportedFeatures().toString()));
+                return admin.describeFeatures().featureMetadata().thenApply(f -> Map.of("finalized", f.finalizedFeatures(), "supported", f.supportedFeatures()));
             case "updateFeatures":
                 return admin.updateFeatures(Map.of(a[0], new FeatureUpdate(Short.parseShort(a[1]), FeatureUpdate.UpgradeType.valueOf(a[2]))), new UpdateFeaturesOptions()).values();
             case "describeMetadataQuorum":
