@@ -155,6 +155,12 @@ func emptyGroup(ctx context.Context, adm *kadm.Client, group string, mayBeNew bo
 			}
 			return kadm.DescribedGroup{Group: group, Coordinator: c.Coordinator, State: c.State}, nil
 		}
+		if s, ok := shareGroup(ctx, adm, group); ok {
+			if n := len(s.Members); n > 0 {
+				return kadm.DescribedGroup{}, fmt.Errorf("has %s (state %s): stop them first", cli.Count(n, "member"), s.GroupState)
+			}
+			return kadm.DescribedGroup{Group: group, Coordinator: s.Coordinator, State: s.GroupState}, nil
+		}
 	}
 	switch {
 	case err != nil && !(mayBeNew && isNoSuchGroup(err)):

@@ -75,6 +75,11 @@ func (a *app) describeGroups(ctx context.Context, adm *kadm.Client, groups []str
 				found = append(found, d)
 				continue
 			}
+			if g, is := shareGroup(ctx, adm, name); is {
+				d.Error = items.Add(brokerError(d.fillShare(ctx, adm, g), ""))
+				found = append(found, d)
+				continue
+			}
 		}
 		switch {
 		case !ok:
