@@ -50,27 +50,36 @@ func byKey(a, b offsetKey) int {
 
 // pendingOffsets are those of transactions that have not ended.
 type pendingOffsets struct {
-	byProducer map[int64]map[offsetKey]offset
+	byProducer map[int64]map[offsetKey]pendingOffset
 	count      map[offsetKey]int // of producers that have one
+	last       uint64            // place of the newest
+}
+
+// pendingOffset is an offset with its place among all: of two for one partition the one
+// that stands later in the log counts, whichever transaction ends first.
+type pendingOffset struct {
+	offset
+	place uint64
 }
 
 func (p *pendingOffsets) put(producer int64, k offsetKey, o offset) {
 	if p.byProducer == nil {
-		p.byProducer, p.count = map[int64]map[offsetKey]offset{}, map[offsetKey]int{}
+		p.byProducer, p.count = map[int64]map[offsetKey]pendingOffset{}, map[offsetKey]int{}
 	}
 	m := p.byProducer[producer]
 	if m == nil {
-		m = map[offsetKey]offset{}
+		m = map[offsetKey]pendingOffset{}
 		p.byProducer[producer] = m
 	}
 	if _, ok := m[k]; !ok {
 		p.count[k]++
 	}
-	m[k] = o
+	p.last++
+	m[k] = pendingOffset{o, p.last}
 }
 
 // end forgets a producer's and returns them.
-func (p *pendingOffsets) end(producer int64) map[offsetKey]offset {
+func (p *pendingOffsets) end(producer int64) map[offsetKey]pendingOffset {
 	m := p.byProducer[producer]
 	delete(p.byProducer, producer)
 	for k := range m {
@@ -85,14 +94,18 @@ func (p *pendingOffsets) less(k offsetKey) {
 	}
 }
 
-// overtaken forgets an offset in all transactions: what was stored, or removed, after it
-// stands (Kafka compares their places in the log).
-func (p *pendingOffsets) overtaken(k offsetKey) {
+// overtaken forgets an offset in all transactions: what was stored, or removed, now
+// stands.
+func (p *pendingOffsets) overtaken(k offsetKey) { p.overtakenAt(k, p.last+1) }
+
+// overtakenAt is overtaken by what has a place among those that are pending: later ones
+// stay.
+func (p *pendingOffsets) overtakenAt(k offsetKey, place uint64) {
 	if p.count[k] == 0 {
 		return
 	}
 	for id, m := range p.byProducer {
-		if _, ok := m[k]; ok {
+		if o, ok := m[k]; ok && o.place < place {
 			delete(m, k)
 			p.less(k)
 			if len(m) == 0 {
@@ -226,8 +239,8 @@ func (c *Coordinator) applyTxn(producer int64, commit bool) (touched []*group) {
 			c.groups[g.id] = g
 		}
 		if commit {
-			g.setOffset(k.topic, k.partition, m[k])
-			c.pending.overtaken(k)
+			g.setOffset(k.topic, k.partition, m[k].offset)
+			c.pending.overtakenAt(k, m[k].place)
 		}
 		if n := len(touched); n == 0 || touched[n-1] != g {
 			touched = append(touched, g)
