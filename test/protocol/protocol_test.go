@@ -43,7 +43,11 @@ func TestThePageIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables := map[string]string{"keys": keys, "absent": missing, "differs": differs, "rosters": rostersTable(), "clients": programs}
+	printed, err := toolsTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := map[string]string{"keys": keys, "absent": missing, "differs": differs, "rosters": rostersTable(), "clients": programs, "tools": printed}
 	for _, s := range suites {
 		want, err := s.expected()
 		if err != nil {
