@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/txn"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
@@ -187,5 +188,45 @@ func TestTransactionsLoadInTheBackground(t *testing.T) {
 	res := wait(t, func(done func(*kmsg.ListTransactionsResponse)) { again.List(kmsg.NewPtrListTransactionsRequest(), done) })
 	if res.ErrorCode != kerr.CoordinatorLoadInProgress.Code {
 		t.Errorf("%+v", res)
+	}
+}
+
+// A topic that is deleted while a transaction has it does not hold the others up; one
+// that is made anew under its name is written like any other.
+func TestTransactionOverADeletedTopic(t *testing.T) {
+	t.Parallel()
+	b := newTxnBed(t, vfs.NewMem())
+	defer b.Abandon()
+	if err := b.EnsureTopic(t.Context(), "u", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	p := b.init("tx")
+	if err := b.produce("tx", p, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	raw := func(seq int32) []byte {
+		return kafka.Build(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: p.ProducerID, Epoch: p.Epoch, Sequence: seq}},
+			[]kafka.Record{{Timestamp: b.Now().UnixMilli(), Value: []byte("v")}})
+	}
+	from := TxnProducer{ID: "tx", Implicit: true}
+	if _, err := b.ProduceFrom(t.Context(), b.Partition("u", 0), raw(0), from, false); err != nil {
+		t.Fatal(err)
+	}
+	if errs := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("u")}); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	if err := b.EnsureTopic(t.Context(), "u", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ProduceFrom(t.Context(), b.Partition("u", 0), raw(0), from, false); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.end("tx", p, false); a.Code != 0 {
+		t.Fatalf("%+v", a)
+	}
+	for _, part := range []*Partition{b.Partition("t", 0), b.Partition("u", 0)} {
+		if a, err := part.Log.Aborted(0, 9); part.Log.LastStable() != 2 || len(a) != 1 || err != nil {
+			t.Errorf("%s: stable %d, %v, %v", part.Topic(), part.Log.LastStable(), a, err)
+		}
 	}
 }

@@ -260,3 +260,57 @@ func TestTransactionsSurvive(t *testing.T) {
 	}
 	s.Abandon()
 }
+
+// Retention and DeleteRecords may take the beginning of an open transaction: then it
+// holds the last stable offset no further back than the log start, and its end is known
+// all the same.
+func TestLogStartWithinATransaction(t *testing.T) {
+	mem := vfs.NewMem()
+	s, _ := openStore(t, mem, 1)
+	cfg := DefaultConfig()
+	cfg.SegmentBytes = 1
+	l := mustSubmit(t, s, Create(testID(0), "topic", cfg))[0].Log
+	mustSubmit(t, s, Begins(Append(l, transactional(1, 0, 0, "a"))))
+	mustSubmit(t, s, Append(l, transactional(1, 0, 1, "b")))
+	mustSubmit(t, s, Append(l, batchOf(1, "plain")))
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	mustSubmit(t, s, SetStart(l, 1))
+	if l.LastStable() != 1 {
+		t.Errorf("stable %d", l.LastStable())
+	}
+	s.Abandon()
+	s, _ = openStore(t, mem.Crash(vfs.KeepNone, 1), 2)
+	defer s.Abandon()
+	l = s.Log(testID(0))
+	if l.LastStable() != 1 || l.Start() != 1 {
+		t.Errorf("stable %d, start %d", l.LastStable(), l.Start())
+	}
+	mustSubmit(t, s, Mark(l, marker(1, 0, false), 1))
+	if got := committed(t, l, 1); l.LastStable() != 4 || !reflect.DeepEqual(got, []string{"2=plain"}) {
+		t.Errorf("stable %d: %v", l.LastStable(), got)
+	}
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := l.Check(context.Background()); err != nil || !c.OK() {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// A producer is forgotten after producer.id.expiration.ms, but not while it has a
+// transaction open.
+func TestOpenTransactionsDoNotExpire(t *testing.T) {
+	ps := producers{}
+	ps.add(transactional(1, 0, 0, "a"), 0, 1000)
+	ps.add(sequenced(2, 0, 0, "b"), 0, 1000)
+	ps.expire(2000)
+	if ps[1] == nil || ps[2] != nil {
+		t.Errorf("%v", ps)
+	}
+	ps[1].open = -1
+	if ps.expire(2000); len(ps) != 0 {
+		t.Errorf("%v", ps)
+	}
+}
