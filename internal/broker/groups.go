@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -106,6 +107,9 @@ func (g *Groups) Close() {
 
 // shard returns the machine of a group. The topic is made for the first one.
 func (g *Groups) shard(groupID string) (*groupShard, error) {
+	if len(groupID) > math.MaxInt16 {
+		return nil, kerr.InvalidGroupID // no record could have it for a key
+	}
 	if err := g.Ready(context.Background()); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -145,11 +146,24 @@ func (c *Coordinator) checkHeartbeat(req *kmsg.ConsumerGroupHeartbeatRequest) er
 		return invalid("InstanceId can't be null.")
 	case req.MemberEpoch < leaveStaticEpoch:
 		return invalid("MemberEpoch is invalid.")
+	case !fits(req.Group, req.MemberID) || req.SubscribedTopicRegex != nil && !fits(*req.SubscribedTopicRegex):
+		return invalid("GroupId, MemberId and SubscribedTopicRegex must not be longer than 32767 bytes.")
 	case req.ServerAssignor != nil && !slices.Contains(c.cfg.ConsumerAssignors, *req.ServerAssignor):
 		return faultf(kerr.UnsupportedAssignor, "ServerAssignor %s is not supported. Supported assignors: %s.",
 			*req.ServerAssignor, strings.Join(c.cfg.ConsumerAssignors, ", "))
 	}
 	return nil
+}
+
+// fits says whether names can be put into the keys of records, and into values of the
+// older encoding: requests may have longer ones.
+func fits(names ...string) bool {
+	for _, n := range names {
+		if len(n) > math.MaxInt16 {
+			return false
+		}
+	}
+	return true
 }
 
 // consumerMemberOf finds the member that speaks, or makes it. old is what it was, nil

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,6 +18,10 @@ func (c *Coordinator) join(e Join) {
 	switch {
 	case req.Group == "":
 		fail(req.MemberID, kerr.InvalidGroupID)
+		return
+	case !fits(req.Group, req.MemberID, req.ProtocolType, e.Client.ID) || req.InstanceID != nil && !fits(*req.InstanceID) ||
+		slices.ContainsFunc(req.Protocols, func(p kmsg.JoinGroupRequestProtocol) bool { return !fits(p.Name) }):
+		fail("", kerr.InvalidRequest) // none of it could be stored
 		return
 	case session < c.cfg.MinSessionTimeout || session > c.cfg.MaxSessionTimeout:
 		fail(req.MemberID, kerr.InvalidSessionTimeout)
