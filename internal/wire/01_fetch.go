@@ -253,9 +253,14 @@ func (f *fetching) readInto(rp *kmsg.FetchResponseTopicPartition, part *broker.P
 	if f.committed() {
 		fetch = part.Log.FetchStable
 	}
+	tried := left > 0 && f.limit(part) > fp.offset
 	records, err := fetch(fp.offset, min(int(fp.maxBytes), left), first)
-	if err == nil && f.committed() && records.Size() > 0 {
+	switch {
+	case err != nil || !f.committed():
+	case records.Size() > 0:
 		err = aborted(rp, part, fp.offset, records.Next())
+	case tried: // what is there did not fit: Kafka has no list then
+		rp.AbortedTransactions = nil
 	}
 	if err != nil {
 		records.Release()
