@@ -3,7 +3,15 @@
 // jars in KAFKA_LIBS (or ~/.cache/kafka-*/libs, or wherever Maven gets them), or
 // use the one that listens at LEAT_KAFKA.
 //
-// What differs for a reason stands in docs/decisions/data-keys.md, and with each
-// case here: a difference that is not told, and one that is told but no longer
-// there, both fail.
+// There are cases, which do what somebody has thought of (compare), and random
+// sequences, which do what nobody has (random_test.go): each is drawn from a seed,
+// played on both sides step by step, and shrunk when they differ. More of them:
+//
+//	go test ./differential -run Random -random.sequences 1000 -random.seed 5000
+//
+// TestLiesAreFound shows, without Kafka, that a broker which is wrong in one small
+// thing is found.
+//
+// What differs for a reason stands in test/divergence: a difference that is not
+// told there, and one that is told but no longer there, both fail.
 package differential
