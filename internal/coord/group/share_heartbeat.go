@@ -55,6 +55,8 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 		return invalid("SubscribedTopicNames must be set in first request.")
 	case req.MemberEpoch < leaveEpoch:
 		return invalid("MemberEpoch is invalid.")
+	case !fits(req.GroupID, req.MemberID):
+		return invalid("GroupId and MemberId must not be longer than 32767 bytes.")
 	}
 	g := c.groups[req.GroupID]
 	switch {
