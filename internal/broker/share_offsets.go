@@ -153,10 +153,7 @@ func (s *Shares) describeOffsets(rg *kmsg.DescribeShareGroupOffsetsRequestGroup)
 		for i := range places {
 			add(places[i].Topic, places[i].TopicID, told(&places[i]))
 		}
-		if len(places) == 0 {
-			g.ErrorCode = s.emptyGroup(rg.GroupID, false)
-		}
-		return g
+		return g // of a group that does not exist nothing, as Kafka has it
 	}
 	snap := s.b.Catalog.Snapshot()
 	for _, rt := range rg.Topics {
@@ -181,9 +178,9 @@ func (s *Shares) describeOffsets(rg *kmsg.DescribeShareGroupOffsetsRequestGroup)
 	return g
 }
 
-// emptyGroup says whether there is such a share group: 0 or an error code. With vacant
-// it must have no members.
-func (s *Shares) emptyGroup(group string, vacant bool) int16 {
+// emptyGroup says whether there is such a share group, without members: 0 or an error
+// code.
+func (s *Shares) emptyGroup(group string) int16 {
 	var a kmsg.ShareGroupDescribeResponseGroup
 	answered := sched.NewEvent()
 	s.b.Groups.describeShare(group, func(d kmsg.ShareGroupDescribeResponseGroup) {
@@ -191,7 +188,7 @@ func (s *Shares) emptyGroup(group string, vacant bool) int16 {
 		answered.Set()
 	})
 	answered.Wait()
-	if a.ErrorCode == 0 && vacant && len(a.Members) > 0 {
+	if a.ErrorCode == 0 && len(a.Members) > 0 {
 		return kerr.NonEmptyGroup.Code
 	}
 	return a.ErrorCode
@@ -286,7 +283,7 @@ func (s *Shares) DeleteOffsets(req *kmsg.DeleteShareGroupOffsetsRequest) *kmsg.D
 		res.ErrorCode = shareCode(err)
 		return res
 	}
-	if res.ErrorCode = s.emptyGroup(req.GroupID, true); res.ErrorCode != 0 {
+	if res.ErrorCode = s.emptyGroup(req.GroupID); res.ErrorCode != 0 {
 		res.ErrorMessage = &kerr.TypedErrorForCode(res.ErrorCode).Description
 		return res
 	}

@@ -255,6 +255,11 @@ func TestShareGroupAdmin(t *testing.T) {
 	if d.Groups[1].ErrorCode != kerr.GroupIDNotFound.Code {
 		t.Errorf("describe of no group: %v", d.Groups[1].ErrorCode)
 	}
+	offsets := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
+	offsets.Groups = []kmsg.DescribeShareGroupOffsetsRequestGroup{{GroupID: "nope"}}
+	if o := ask[*kmsg.DescribeShareGroupOffsetsResponse](c, offsets, 1); len(o.Groups) != 1 || o.Groups[0].ErrorCode != 0 || len(o.Groups[0].Topics) != 0 {
+		t.Errorf("offsets of no group: %+v", o.Groups)
+	}
 	alter := kmsg.NewPtrAlterShareGroupOffsetsRequest()
 	alter.GroupID = "q"
 	at := kmsg.NewAlterShareGroupOffsetsRequestTopic()
