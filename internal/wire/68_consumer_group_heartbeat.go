@@ -17,6 +17,8 @@ import (
 //   - A regular expression (v1) is RE2's, has to match whole names, and is resolved at
 //     once; topics that are made or deleted count at once. Apache resolves it in the
 //     background, at most every ten seconds.
+//   - A member that waits for partitions of another one is asked to come back in a fifth
+//     of the heartbeat interval: 100 members settle in little more than one interval.
 //   - A static member may join again with the id that it has, without having left.
 //     Apache answers UNRELEASED_INSTANCE_ID.
 //

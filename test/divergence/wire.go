@@ -257,4 +257,28 @@ var OnTheWire = []Wire{
 		OnlyKafka: `.*(MemberEpoch|Epoch|AssignmentEpoch|epoch) = .*|by range .*|both .*`,
 		OnlyLeat:  `.*(MemberEpoch|Epoch|AssignmentEpoch|epoch) = .*|by range .*|both .*`,
 	},
+	{
+		Key: 68, Case: "TestConsumerGroup", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
+		Because:   "it would hear of them up to an interval late",
+		OnlyKafka: `.*\.HeartbeatIntervalMillis = 5000`,
+		OnlyLeat:  `.*\.HeartbeatIntervalMillis = 1000`,
+	},
+	{
+		Key: 68, Case: "TestConsumerGroupSubscriptions", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
+		Because:   "it would hear of them up to an interval late",
+		OnlyKafka: `.*\.HeartbeatIntervalMillis = 5000`,
+		OnlyLeat:  `.*\.HeartbeatIntervalMillis = 1000`,
+	},
+	{
+		Key: 68, Case: "TestConsumerGroupAssignor", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
+		Because:   "it would hear of them up to an interval late",
+		OnlyKafka: `.*\.HeartbeatIntervalMillis = 5000`,
+		OnlyLeat:  `.*\.HeartbeatIntervalMillis = 1000`,
+	},
+	{
+		Key: 68, Case: "TestConsumerGroupUpgrade", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
+		Because:   "it would hear of them up to an interval late",
+		OnlyKafka: `.*\.HeartbeatIntervalMillis = 5000`,
+		OnlyLeat:  `.*\.HeartbeatIntervalMillis = 1000`,
+	},
 }

@@ -107,7 +107,7 @@ func (c *Coordinator) consumerBeat(e ConsumerHeartbeat) error {
 	res := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
 	res.MemberID = &next.id
 	res.MemberEpoch = next.epoch
-	res.HeartbeatIntervalMillis = int32(settings.Heartbeat.Milliseconds())
+	res.HeartbeatIntervalMillis = int32(next.interval(settings.Heartbeat).Milliseconds())
 	// A member that tells all of itself wants to be told all.
 	full := req.RebalanceTimeoutMillis != -1 && req.Topics != nil && (req.SubscribedTopicNames != nil || req.SubscribedTopicRegex != nil)
 	if joins || full || old == nil || !maps.Equal(old.assigned, next.assigned) {
@@ -121,6 +121,16 @@ func (c *Coordinator) consumerBeat(e ConsumerHeartbeat) error {
 		c.reply(e.Token, res)
 	})
 	return nil
+}
+
+// interval is how long the member is to be silent: less than usual while it waits for
+// partitions that another one is about to give up, or it would hear of them a whole
+// interval late.
+func (m *consumerMember) interval(usual time.Duration) time.Duration {
+	if m.state != unreleased {
+		return usual
+	}
+	return min(usual, max(usual/5, 200*time.Millisecond))
 }
 
 // checkHeartbeat says what is wrong with a request, whatever group it is for.

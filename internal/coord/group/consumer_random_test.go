@@ -60,6 +60,8 @@ type simMember struct {
 	// news: what it has is not what it said last.
 	news bool
 	away bool // static, and gone for a while
+	// interval is the one that it was told.
+	interval time.Duration
 	// asked counts its requests: only the answer to the newest one is heard.
 	asked int
 	// classic: it uses the classic protocol. rejoin says that it has to join, waits
@@ -233,6 +235,7 @@ func (s *consumerSim) heard(m *simMember, req *kmsg.ConsumerGroupHeartbeatReques
 	}
 	m.full, m.news = false, false
 	m.epoch = a.MemberEpoch
+	m.interval = time.Duration(a.HeartbeatIntervalMillis) * time.Millisecond
 	s.epoch = max(s.epoch, a.MemberEpoch)
 	if a.Assignment == nil {
 		s.say("   -> epoch %d", m.epoch)

@@ -42,7 +42,11 @@ func (w *clockwork) run(end time.Time, every time.Duration, n int) time.Time {
 		for b.m.news || b.m.classic && b.m.rejoin && !b.m.waits { // it says at once that it gave something up
 			w.live(b.m, false)
 		}
-		w.add(w.now.Add(every), b.m)
+		next := every
+		if b.m.interval > 0 {
+			next = min(next, b.m.interval)
+		}
+		w.add(w.now.Add(next), b.m)
 		if g := w.c.groups["g"]; g.stateName() == "Stable" && w.settledWith(g, n) {
 			return w.now
 		}
