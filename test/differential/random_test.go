@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	sequences = flag.Int("random.sequences", 120, "how many random sequences are played")
+	sequences = flag.Int("random.sequences", 100, "how many random sequences are played")
 	length    = flag.Int("random.length", 60, "steps of each")
 	seed      = flag.Uint64("random.seed", 1, "seed of the first; the next ones count on from it")
 )
