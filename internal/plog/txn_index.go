@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/leatdev/leat/internal/kafka"
 )
@@ -96,11 +97,10 @@ func (l *Log) abortedIn(from, to int64) ([]AbortedTxn, error) {
 	}
 	done := false
 	for i := 0; i < len(segs) && !done; i++ {
-		as, err := l.readAborted(&segs[i])
-		if err != nil {
+		var err error
+		if done, err = l.walkAborted(&segs[i], from, add); err != nil {
 			return nil, err
 		}
-		done = add(as)
 	}
 	if !done {
 		add(fresh)
@@ -109,7 +109,43 @@ func (l *Log) abortedIn(from, to int64) ([]AbortedTxn, error) {
 	return out, nil
 }
 
-// readAborted reads the transaction index of a segment (a view).
+// walkChunk is how many entries of a transaction index are read at a time.
+const walkChunk = 128
+
+// walkAborted calls add with the entries of a segment's transaction index (a view) whose
+// marker is at or above from, some at a time, until it says that it is done: they are in
+// the order of the markers.
+func (l *Log) walkAborted(seg *segment, from int64, add func([]AbortedTxn) (done bool)) (done bool, err error) {
+	f, err := l.openSegment(seg, txnSuffix)
+	if err != nil {
+		return false, err
+	}
+	defer l.store.files.done(f)
+	n := int(seg.aborts / txnEntry)
+	read := func(i, n int) (as []AbortedTxn) {
+		b := make([]byte, n*txnEntry)
+		_, rerr := f.ReadAt(b, int64(i)*txnEntry)
+		if rerr == nil {
+			as, rerr = decodeAborted(b)
+		}
+		if rerr != nil {
+			err = readError(l, rerr)
+		}
+		return as
+	}
+	at := sort.Search(n, func(i int) bool {
+		as := read(i, 1)
+		return len(as) == 0 || as[0].Last >= from
+	})
+	for ; at < n && err == nil; at += walkChunk {
+		if add(read(at, min(walkChunk, n-at))) {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// readAborted reads all of the transaction index of a segment (a view).
 func (l *Log) readAborted(seg *segment) ([]AbortedTxn, error) {
 	if seg.aborts == 0 {
 		return nil, nil

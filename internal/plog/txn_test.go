@@ -314,3 +314,34 @@ func TestOpenTransactionsDoNotExpire(t *testing.T) {
 		t.Errorf("%v", ps)
 	}
 }
+
+// A reader far behind in a log of many aborted transactions is told those of what it
+// gets, and no index is read as a whole for that.
+func TestAbortedOfARange(t *testing.T) {
+	mem := vfs.NewMem()
+	s, _ := openStore(t, mem, 1)
+	defer s.Abandon()
+	l := createLog(t, s, 0)
+	const n = 500
+	for i := range int32(n) {
+		mustSubmit(t, s, Begins(Append(l, transactional(1, 0, i, "x"))), Mark(l, marker(1, 0, false), 1))
+		if i == n-10 {
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, from := range []int64{0, 1, 2, 255, 256, 777, 2*n - 21, 2*n - 2, 2*n - 1} {
+		for _, size := range []int64{1, 2, 7, 600, 5000} {
+			var want []AbortedTxn
+			for at := int64(0); at < 2*n; at += 2 {
+				if at+1 >= from && at < from+size {
+					want = append(want, AbortedTxn{1, at, at + 1, at + 2})
+				}
+			}
+			if got, err := l.Aborted(from, from+size); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%d+%d: %d entries, want %d, %v", from, size, len(got), len(want), err)
+			}
+		}
+	}
+}
