@@ -3,12 +3,13 @@
 //	kafkajs.js produce BROKERS TOPIC CODEC IDEMPOTENT
 //	kafkajs.js consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
 //	kafkajs.js transform BROKERS GROUP FROM TO TRANSACTIONAL_ID
-//	kafkajs.js admin BROKERS PREFIX
+//	kafkajs.js admin BROKERS PREFIX PAUSE_IN_MS
 //
 // The lines are described in the Go package beside this folder (line.go).
 'use strict'
 
 const readline = require('node:readline')
+const { setTimeout } = require('node:timers/promises')
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, Partitioners, logLevel } = require('kafkajs')
 const snappy = require('kafkajs-snappy')
 const lz4 = require('lz4js')
@@ -201,7 +202,7 @@ async function transform(brokers, group, source, target, transactionalId) {
   await producer.disconnect()
 }
 
-async function admin(brokers, prefix) {
+async function admin(brokers, prefix, pause) {
   const a = client(brokers).admin({ retry: { retries: 0 } })
   await a.connect()
   const topic = prefix + '-topic'
@@ -215,6 +216,8 @@ async function admin(brokers, prefix) {
       const first = error.errors?.[0] ?? error.groups?.[0]?.error ?? error.cause ?? error
       say(what, first.type ?? first.name)
       return undefined
+    } finally {
+      await setTimeout(Number(pause))
     }
   }
   const create = (topic, more = {}) => a.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 2, ...more }] })

@@ -5,7 +5,7 @@ standard input.
     confluent.py consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
     confluent.py transform BROKERS GROUP FROM TO TRANSACTIONAL_ID PROTOCOL
     confluent.py share BROKERS GROUP TOPIC
-    confluent.py admin BROKERS PREFIX
+    confluent.py admin BROKERS PREFIX PAUSE_IN_MS
 
 The lines are described in the Go package beside this folder (line.go).
 """
@@ -276,7 +276,7 @@ def share(brokers, group, topic):
     consumer.close()
 
 
-def admin(brokers, prefix):
+def admin(brokers, prefix, pause):
     a = AdminClient({"bootstrap.servers": brokers})
     topic, group = prefix + "-topic", prefix + "-group"
 
@@ -297,6 +297,8 @@ def admin(brokers, prefix):
         except KafkaException as error:
             say(what, error.args[0].name())
             return None
+        finally:
+            sleep(int(pause) / 1000)
         say(what, "ok")
         return value
 

@@ -4,15 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/leatdev/leat/test/clients/golang/lines"
 )
 
+// pause is after every call.
+var pause time.Duration
+
 // result says how a call went, by the name of its error.
 func result(what string, err error) {
+	defer time.Sleep(pause)
 	said := "ok"
 	var code sarama.KError
 	var topic *sarama.TopicError
@@ -31,7 +37,10 @@ func result(what string, err error) {
 	lines.Say(what, said)
 }
 
-func admin(brokers, prefix string) {
+func admin(brokers, prefix, ms string) {
+	n, err := strconv.Atoi(ms)
+	lines.Fatal(err)
+	pause = time.Duration(n) * time.Millisecond
 	c := producing(config())
 	c.Producer.Retry.Max = 0
 	c.Producer.Partitioner = sarama.NewManualPartitioner

@@ -4,7 +4,7 @@
 //	sarama produce BROKERS TOPIC CODEC IDEMPOTENT
 //	sarama consume BROKERS GROUP TOPIC,TOPIC... PROTOCOL ISOLATION
 //	sarama transform BROKERS GROUP FROM TO TRANSACTIONAL_ID
-//	sarama admin BROKERS PREFIX
+//	sarama admin BROKERS PREFIX PAUSE_IN_MS
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	case "transform":
 		transform(a[1], a[2], a[3], a[4], a[5])
 	case "admin":
-		admin(a[1], a[2])
+		admin(a[1], a[2], a[3])
 	default:
 		lines.Fatal(fmt.Errorf("%s: say produce, consume, transform or admin", a[0]))
 	}
