@@ -185,7 +185,9 @@ func TestTransactionsLoadInTheBackground(t *testing.T) {
 	if _, err := again.shard("id0"); err != kerr.CoordinatorLoadInProgress || again.Available("id0") != nil {
 		t.Errorf("%v", err)
 	}
-	res := wait(t, func(done func(*kmsg.ListTransactionsResponse)) { again.List(kmsg.NewPtrListTransactionsRequest(), done) })
+	res := wait(t, func(done func(*kmsg.ListTransactionsResponse)) {
+		again.List(kmsg.NewPtrListTransactionsRequest(), done)
+	})
 	if res.ErrorCode != kerr.CoordinatorLoadInProgress.Code {
 		t.Errorf("%+v", res)
 	}
