@@ -204,7 +204,10 @@ func TestShareDeadLetterWithoutTopic(t *testing.T) {
 	}
 	// The loop tries again after the pause; the dead letter wakes who waits for it.
 	woken := make(chan bool, 1)
-	Await(t.Context(), []*Partition{b.Partition("dlq.q", 0)}, 1<<40, func() { woken <- true })
+	now := Await(t.Context(), []*Partition{b.Partition("dlq.q", 0)}, 1<<40, func() { woken <- true })
+	if b.place().Buried == 1 {
+		now()
+	}
 	<-woken
 	if p := b.place(); p.Start != 2 || p.Lag != 0 || p.Buried != 1 {
 		t.Errorf("%+v", p)
