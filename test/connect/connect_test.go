@@ -46,7 +46,7 @@ func TestFileToFile(t *testing.T) {
 	}
 	wait := func(n int) {
 		t.Helper()
-		leatproc.Until(t, time.Minute, "the lines in the sink's file", func() error { return leatproc.Atleast(len(arrived()), n) })
+		leatproc.Until(t, 2*time.Minute, "the lines in the sink's file", func() error { return leatproc.Atleast(len(arrived()), n) })
 	}
 
 	write()

@@ -3,6 +3,8 @@ package programs
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -21,14 +23,19 @@ func TestVerifiable(t *testing.T) {
 			s := leatproc.Serve(t)
 			broker := jvm.Look(t, s.Addr)
 			broker.CreateTopic("verifiable", 3)
+			// By itself the program never tries again.
+			retries := filepath.Join(t.TempDir(), "retries.properties")
+			if err := os.WriteFile(retries, []byte("retries=2147483647\nenable.idempotence=true\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
 			produced := jvm.Run(t, "org.apache.kafka.tools.VerifiableProducer", "--bootstrap-server", s.Addr,
-				"--topic", "verifiable", "--max-messages", fmt.Sprint(records), "--throughput", "4000")
+				"--topic", "verifiable", "--max-messages", fmt.Sprint(records), "--throughput", "4000", "--command-config", retries)
 			consumed := jvm.Run(t, "org.apache.kafka.tools.VerifiableConsumer", "--bootstrap-server", s.Addr,
 				"--topic", "verifiable", "--group-id", "g", "--group-protocol", protocol, "--verbose")
 
 			acked, read := map[string]int{}, map[place]int{}
 			sent, killed := produced.Stdout, false
-			deadline := time.After(90 * time.Second)
+			deadline := time.After(75 * time.Second)
 			for len(acked) < records || len(read) < records {
 				select {
 				case line, ok := <-sent:
@@ -43,7 +50,7 @@ func TestVerifiable(t *testing.T) {
 					case "producer_send_success":
 						acked[e.Value]++
 					case "producer_send_error":
-						t.Errorf("not sent: %s", line)
+						t.Fatalf("not sent: %s", line)
 					}
 				case line, ok := <-consumed.Stdout:
 					if !ok {
