@@ -3,6 +3,7 @@ package differential
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -105,6 +106,9 @@ func TestZeroTopicID(t *testing.T) {
 	})
 }
 
+// listed is how long Kafka may take to list a group that it has made.
+const listed = time.Second
+
 // A join that is refused leaves no group behind.
 func TestJoinWithoutProtocols(t *testing.T) {
 	compare(t, func(s *script) {
@@ -112,6 +116,10 @@ func TestJoinWithoutProtocols(t *testing.T) {
 		join := kmsg.NewPtrJoinGroupRequest()
 		join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis, join.ProtocolType = "g-"+s.run, 60_000, 60_000, "consumer"
 		s.note("join without protocols", join, 4)
-		s.note("groups after it", kmsg.NewPtrListGroupsRequest(), 5)
+		// Kafka lists what it has written; that may take it a moment.
+		list := kmsg.NewPtrListGroupsRequest()
+		for deadline := time.Now().Add(listed); time.Now().Before(deadline) && len(ask[*kmsg.ListGroupsResponse](s.side, list, 5).Groups) == 0; {
+		}
+		s.note("groups after it", list, 5)
 	})
 }
