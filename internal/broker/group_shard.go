@@ -161,7 +161,7 @@ func (s *groupShard) append(records []group.Record, of *group.Producer, with []p
 
 // finish lets go of the lock, sends the answers and sets the clock.
 func (s *groupShard) finish(eff group.Effects) {
-	deadline := s.machine.Deadline()
+	s.groups.loop.expect(s, s.machine.Deadline()) // with the lock held: a later one must not be overtaken
 	s.mu.Unlock()
 	for _, n := range eff.Notes {
 		s.groups.opt.Logger.Info(n.Text, "group", n.Group)
@@ -169,5 +169,4 @@ func (s *groupShard) finish(eff group.Effects) {
 	for _, r := range eff.Replies {
 		r.Token.(replyTo)(r.Answer)
 	}
-	s.groups.loop.expect(s, deadline)
 }

@@ -52,6 +52,9 @@ func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ac
 // leave takes back what a member holds of the group's partitions.
 func (s *Shares) leave(group, member string, lost bool) {
 	for _, sp := range s.ofGroup(group) {
+		if sp.shard.ready() != nil {
+			continue // not to be used, or not before all of its state is read
+		}
 		sp.mu.Lock()
 		holds := !sp.gone && sp.m != nil && sp.m.Holds(member)
 		if holds {

@@ -36,6 +36,48 @@ type ShareSession struct {
 	// patience is how long the last fetch was kept waiting while the member had
 	// records in its hands.
 	patience time.Duration
+	// ended: it was closed, replaced or lost. Nothing is given out in its name any more.
+	ended bool
+	onEnd func()
+}
+
+// add takes partitions in that are not there yet.
+func (ses *ShareSession) add(refs []ShareRef) {
+	if len(refs) == 0 {
+		return
+	}
+	known := make(map[ShareRef]bool, len(ses.refs)+len(refs))
+	for _, r := range ses.refs {
+		known[r] = true
+	}
+	for _, r := range refs {
+		if !known[r] {
+			known[r] = true
+			ses.refs = append(ses.refs, r)
+		}
+	}
+}
+
+// drop takes partitions out.
+func (ses *ShareSession) drop(refs []ShareRef) {
+	if len(refs) == 0 {
+		return
+	}
+	gone := make(map[ShareRef]bool, len(refs))
+	for _, r := range refs {
+		gone[r] = true
+	}
+	ses.refs = slices.DeleteFunc(ses.refs, func(r ShareRef) bool { return gone[r] })
+}
+
+// end marks the session; what is returned is called when the lock is free.
+func (ses *ShareSession) end() (after func()) {
+	ses.ended = true
+	if after = ses.onEnd; after == nil {
+		after = func() {}
+	}
+	ses.onEnd = nil
+	return after
 }
 
 // A client that has sent a fetch cannot acknowledge anything before it is answered: the
@@ -90,6 +132,8 @@ func (s *Shares) FetchSession(group, member string, epoch int32, add, forget []S
 	key := sessionKey{group, member}
 	limit := int(s.b.Catalog.Snapshot().Int("group.share.max.share.sessions"))
 	c := &s.sessions
+	after := func() {}
+	defer func() { after() }()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ses = c.byKey[key]
@@ -105,7 +149,11 @@ func (s *Shares) FetchSession(group, member string, epoch int32, add, forget []S
 		if ses == nil && len(c.byKey) >= limit {
 			return nil, nil, false, kerr.ShareSessionLimitReached
 		}
-		ses = &ShareSession{key: key, epoch: 1, refs: slices.Clone(add)}
+		if ses != nil {
+			after = ses.end()
+		}
+		ses = &ShareSession{key: key, epoch: 1}
+		ses.add(add)
 		c.byKey[key] = ses
 		return ses, slices.Clone(ses.refs), true, nil
 	case ses == nil:
@@ -113,14 +161,8 @@ func (s *Shares) FetchSession(group, member string, epoch int32, add, forget []S
 	case ses.epoch != epoch:
 		return nil, nil, false, kerr.InvalidShareSessionEpoch
 	}
-	for _, r := range add {
-		if !slices.Contains(ses.refs, r) {
-			ses.refs = append(ses.refs, r)
-		}
-	}
-	if len(forget) > 0 {
-		ses.refs = slices.DeleteFunc(ses.refs, func(r ShareRef) bool { return slices.Contains(forget, r) })
-	}
+	ses.add(add)
+	ses.drop(forget)
 	ses.next()
 	refs = slices.Clone(ses.refs)
 	if n := len(refs); n > 1 {
@@ -165,12 +207,35 @@ func (s *Shares) EndSession(ses *ShareSession, lost bool) {
 	c := &s.sessions
 	c.mu.Lock()
 	mine := c.byKey[ses.key] == ses
+	after := func() {}
 	if mine {
 		delete(c.byKey, ses.key)
+		after = ses.end()
 	}
 	c.mu.Unlock()
 	if mine {
+		after()
 		s.leave(ses.key.group, ses.key.member, lost)
+	}
+}
+
+// Ended says whether the session was closed, replaced or lost.
+func (s *Shares) Ended(ses *ShareSession) bool {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	return ses.ended
+}
+
+// OnEnd calls fn once when the session ends; at once when it has ended.
+func (s *Shares) OnEnd(ses *ShareSession, fn func()) {
+	s.sessions.mu.Lock()
+	ended := ses.ended
+	if !ended {
+		ses.onEnd = fn
+	}
+	s.sessions.mu.Unlock()
+	if ended {
+		fn()
 	}
 }
 
@@ -185,6 +250,14 @@ func (s *Shares) memberLeft(group, member string) {
 		return
 	}
 	s.leave(group, member, false)
+}
+
+// Replaced says whether the member has begun another session since.
+func (s *Shares) Replaced(ses *ShareSession) bool {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	now := s.sessions.byKey[ses.key]
+	return now != nil && now != ses
 }
 
 // GiveBack takes back what a member holds that is gone already.

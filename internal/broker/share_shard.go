@@ -102,6 +102,9 @@ func (s *shareShard) replay(b kafka.Batch) error {
 			continue // the topic was deleted
 		}
 		sp := s.shares.add(k, s, p)
+		if sp == nil {
+			continue
+		}
 		sp.mu.Lock()
 		sp.replay(kind, head, state, r.Offset)
 		sp.mu.Unlock()

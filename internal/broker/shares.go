@@ -130,15 +130,22 @@ func (s *Shares) find(group string, p *Partition) (*sharePart, error) {
 	if err := shard.ready(); err != nil {
 		return nil, err
 	}
-	return s.add(k, shard, p), nil
+	if sp = s.add(k, shard, p); sp == nil {
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	return sp, nil
 }
 
-// add makes a share-partition known.
+// add makes a share-partition known; nil when its topic was deleted meanwhile: whoever
+// was woken by that must not bring it back.
 func (s *Shares) add(k shareKey, shard *shareShard, p *Partition) *sharePart {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sp := s.parts[k]; sp != nil {
 		return sp
+	}
+	if s.b.PartitionByID(k.topic, k.partition) != p {
+		return nil
 	}
 	sp := &sharePart{shares: s, key: k, shard: shard, part: p}
 	s.parts[k] = sp

@@ -32,8 +32,14 @@ func ownState(topic *catalog.Topic) error {
 
 // keepsState refuses configs with which the broker's own state would be lost.
 func keepsState(topic *catalog.Topic, configs map[string]string) error {
-	if topic.Internal() && configs["cleanup.policy"] != topic.Configs["cleanup.policy"] {
-		return catalog.Refuse(kerr.InvalidConfig, "cleanup.policy of '%s' cannot be changed: it holds the broker's own state, which another policy would lose.", topic.Name)
+	keeps := []string{"cleanup.policy"}
+	if topic.Name == catalog.ShareStateTopic { // it is not compacted: only this keeps it
+		keeps = append(keeps, "retention.ms", "retention.bytes")
+	}
+	for _, name := range keeps {
+		if topic.Internal() && configs[name] != topic.Configs[name] {
+			return catalog.Refuse(kerr.InvalidConfig, "%s of '%s' cannot be changed: it holds the broker's own state, which another policy would lose.", name, topic.Name)
+		}
 	}
 	return nil
 }

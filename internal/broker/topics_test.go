@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,6 +172,20 @@ func TestDeleteRefuses(t *testing.T) {
 	err := b.SetTopicConfigs(OffsetsTopic, false, func(map[string]string) (map[string]string, error) { return nil, nil })
 	if !errors.Is(err, kerr.InvalidConfig) {
 		t.Errorf("cleanup.policy of the broker's own state: %v", err)
+	}
+	kept := map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+	if err := b.EnsureTopic(t.Context(), catalog.ShareStateTopic, 2, kept); err != nil {
+		t.Fatal(err)
+	}
+	for name := range kept {
+		err := b.SetTopicConfigs(catalog.ShareStateTopic, false, func(now map[string]string) (map[string]string, error) {
+			next := maps.Clone(now)
+			delete(next, name)
+			return next, nil
+		})
+		if !errors.Is(err, kerr.InvalidConfig) {
+			t.Errorf("%s of the share groups' state: %v", name, err)
+		}
 	}
 	if err := b.CreatePartitions(t.Context(), []MorePartitions{{Topic: OffsetsTopic, Count: 5}}, false)[0]; !errors.Is(err, kerr.InvalidTopicException) {
 		t.Errorf("more partitions of the broker's own state: %v", err)

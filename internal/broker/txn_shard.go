@@ -191,7 +191,7 @@ func (s *txnShard) decide(w *txn.Write) (plog.Pos, error) {
 
 // finish lets go of the lock, sends the answers and sets the clock.
 func (s *txnShard) finish(eff txn.Effects) {
-	deadline := s.machine.Deadline()
+	s.txns.loop.expect(s, s.machine.Deadline()) // with the lock held: a later one must not be overtaken
 	s.mu.Unlock()
 	for _, n := range eff.Notes {
 		s.txns.opt.Logger.Info(n.Text, "transactional_id", n.ID)
@@ -199,5 +199,4 @@ func (s *txnShard) finish(eff txn.Effects) {
 	for _, r := range eff.Replies {
 		r.Token.(replyTo)(r.Answer)
 	}
-	s.txns.loop.expect(s, deadline)
 }

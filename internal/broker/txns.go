@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -156,6 +157,9 @@ func (t *Txns) Ready(ctx context.Context) error {
 
 // shard returns the machine of a transactional id. The topic is made for the first one.
 func (t *Txns) shard(id string) (*txnShard, error) {
+	if len(id) > math.MaxInt16 {
+		return nil, kerr.InvalidRequest // no record of the state could have it for its key
+	}
 	if err := t.Ready(context.Background()); err != nil {
 		return nil, err
 	}

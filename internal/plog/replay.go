@@ -297,6 +297,9 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 		l.lastTS = max(l.lastTS, b.MaxTimestamp())
 	}
 	l.next = b.NextOffset()
+	if marker != nil {
+		l.txns.settle(l.next) // nobody reads before all of it is durable
+	}
 	rp.report.Batches++
 	return nil
 }

@@ -1,6 +1,7 @@
 package plog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (l *Log) snapshot() logState {
 	for id, p := range l.pids {
 		st.pids = append(st.pids, pidState{id, p.epoch, p.seen, slices.Clone(p.recent), p.open, p.coordinator})
 	}
-	slices.SortFunc(st.pids, func(a, b pidState) int { return int(a.id - b.id) })
+	slices.SortFunc(st.pids, func(a, b pidState) int { return cmp.Compare(a.id, b.id) })
 	return st
 }
 

@@ -40,21 +40,27 @@ func (st *logState) encodeTxns(b []byte) []byte {
 	return b
 }
 
+// decodeTxns is the other way round. Both lists are in the order of those that they add
+// to, producers by id and segments by base offset, and there may be very many.
 func (st *logState) decodeTxns(r *reader) {
+	i := 0
 	for range r.count(int(r.u32()), 20) {
 		id, open, coordinator := r.i64(), r.i64(), int32(r.u32())
-		for i := range st.pids {
-			if p := &st.pids[i]; p.id == id {
-				p.open, p.coordinator = open, coordinator
-			}
+		for i < len(st.pids) && st.pids[i].id < id {
+			i++
+		}
+		if i < len(st.pids) && st.pids[i].id == id {
+			st.pids[i].open, st.pids[i].coordinator = open, coordinator
 		}
 	}
+	i = 0
 	for range r.count(int(r.u32()), 12) {
 		base, aborts := r.i64(), r.u32()
-		for i := range st.segs {
-			if s := &st.segs[i]; s.base == base {
-				s.aborts = aborts
-			}
+		for i < len(st.segs) && st.segs[i].base < base {
+			i++
+		}
+		if i < len(st.segs) && st.segs[i].base == base {
+			st.segs[i].aborts = aborts
 		}
 	}
 }

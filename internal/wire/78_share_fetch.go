@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ var errRenewFetches = catalog.Refuse(kerr.InvalidRequest, "max_bytes, min_bytes,
 // shareMember checks who asks.
 func shareMember(group, member *string) (string, string, error) {
 	switch {
-	case group == nil || *group == "":
+	case group == nil || *group == "" || len(*group) > math.MaxInt16: // no record could name it
 		return "", "", catalog.Refuse(kerr.InvalidRequest, "Invalid group id in the request.")
 	case member == nil || *member == "" || len(*member) > longestMemberID:
 		return "", "", catalog.Refuse(kerr.InvalidRequest, "Invalid member id in the request.")
@@ -123,7 +124,7 @@ func fetchRefs(req *kmsg.ShareFetchRequest) (refs []broker.ShareRef, acks []shar
 // endWithConnection ends the session when its connection does. A server that stops
 // takes nothing back: whatever was out is free when it starts again.
 func (a *api) endWithConnection(ctx context.Context, ses *broker.ShareSession) {
-	context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), errDraining) {
 			return
 		}
@@ -131,6 +132,7 @@ func (a *api) endWithConnection(ctx context.Context, ses *broker.ShareSession) {
 			a.log.Error("a share session could not be ended", "err", err)
 		}
 	})
+	a.broker.Shares.OnEnd(ses, func() { stop() })
 }
 
 // laterShareError answers with an error after max_wait_ms, so that clients do not
@@ -182,7 +184,7 @@ func (f *shareFetching) lookUp(refs []broker.ShareRef) {
 
 // take acquires what there is. It reports whether the answer need not wait.
 func (f *shareFetching) take() bool {
-	if f.r.Ctx.Err() != nil {
+	if f.over() {
 		return true
 	}
 	now := f.req.MaxWaitMillis <= 0 || len(f.known) == 0 || len(f.acks) > 0 || !f.api.broker.Now().Before(f.until)
@@ -206,11 +208,18 @@ func (f *shareFetching) take() bool {
 	if some || len(f.acks) > 0 {
 		f.api.broker.Shares.Served(f.session)
 	}
-	if f.r.Ctx.Err() != nil && some {
-		// The session may have ended before these were taken for it.
+	if some && f.over() && !f.api.broker.Shares.Replaced(f.session) {
+		// The session may have ended before these were taken for it. Beside another one
+		// of the member they stay with it until their locks end.
 		f.api.broker.Shares.GiveBack(f.group, f.member)
 	}
 	return some || now
+}
+
+// over says that nobody can use records any more: the session has ended, or its
+// connection. What a member gives back when it goes wakes its own fetch, too.
+func (f *shareFetching) over() bool {
+	return f.r.Ctx.Err() != nil || f.api.broker.Shares.Ended(f.session)
 }
 
 // enough reports whether there are min_bytes.

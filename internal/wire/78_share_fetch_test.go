@@ -169,6 +169,36 @@ func TestShareFetchOfALostConnection(t *testing.T) {
 	}
 }
 
+// A fetch that waits gets nothing any more when its session was closed meanwhile: what
+// others give back is theirs who are still there.
+func TestShareFetchWaitsForAClosedSession(t *testing.T) {
+	b := newShareWire(t, nil)
+	holder, waits := b.shareReader("holder"), b.shareReader("waits")
+	if o, _ := got(holder.fetch(10, nil)); len(o) != 10 {
+		t.Fatalf("%v came", o)
+	}
+	if o, _ := got(waits.fetch(10, nil)); len(o) != 0 {
+		t.Fatalf("%v came twice", o)
+	}
+	group := "q"
+	req := kmsg.NewPtrShareFetchRequest()
+	req.GroupID, req.MemberID, req.ShareSessionEpoch = &group, &waits.member, waits.epoch
+	req.MaxBytes, req.MaxRecords, req.BatchSize, req.MaxWaitMillis = 1<<20, 10, 10, 20_000
+	req.Version = 2
+	waits.c.send(7, req)
+	elsewhere := b.shareReader("waits") // the same member, on another connection
+	elsewhere.epoch = -1
+	elsewhere.fetch(0, nil)
+	holder.epoch = -1
+	holder.fetch(0, nil)
+	if o, _ := got(receive[*kmsg.ShareFetchResponse](waits.c, req)); len(o) != 0 {
+		t.Errorf("a closed session got %v", o)
+	}
+	if o, n := got(b.shareReader("next").fetch(10, nil)); len(o) != 10 || n != 2 {
+		t.Errorf("%v are left, count %d", o, n)
+	}
+}
+
 func TestShareAcknowledge(t *testing.T) {
 	b := newShareWire(t, nil)
 	a := b.shareReader("a")

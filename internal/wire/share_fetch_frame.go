@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
 )
 
@@ -17,25 +18,29 @@ type shareFetchAnswer struct {
 	// at says where each partition of the answer has its own.
 	records []plog.Records
 	at      [][]int
+	// topics and places say where a topic and a partition stand.
+	topics map[kafka.UUID]int
+	places map[broker.ShareRef]int
 }
 
 // partition returns the answer's place for a partition, the same one each time.
 func (s *shareFetchAnswer) partition(ref broker.ShareRef) *kmsg.ShareFetchResponseTopicPartition {
-	i := 0
-	for i < len(s.Topics) && s.Topics[i].TopicID != ref.Topic {
-		i++
+	if s.topics == nil {
+		s.topics, s.places = map[kafka.UUID]int{}, map[broker.ShareRef]int{}
 	}
-	if i == len(s.Topics) {
+	i, ok := s.topics[ref.Topic]
+	if !ok {
+		i = len(s.Topics)
+		s.topics[ref.Topic] = i
 		t := kmsg.NewShareFetchResponseTopic()
 		t.TopicID = ref.Topic
 		s.Topics, s.at = append(s.Topics, t), append(s.at, nil)
 	}
 	t := &s.Topics[i]
-	for j := range t.Partitions {
-		if t.Partitions[j].Partition == ref.Partition {
-			return &t.Partitions[j]
-		}
+	if j, ok := s.places[ref]; ok {
+		return &t.Partitions[j]
 	}
+	s.places[ref] = len(t.Partitions)
 	p := kmsg.NewShareFetchResponseTopicPartition()
 	p.Partition = ref.Partition
 	t.Partitions = append(t.Partitions, p)

@@ -27,7 +27,7 @@ func (c *Coordinator) retarget(ch *consumerChange) {
 	if cg.epoch <= cg.targetEpoch {
 		return
 	}
-	if due := time.UnixMilli(cg.targetAt).Add(c.cfg.Consumer(ch.g.id).Assignment); cg.targetAt != 0 && c.now.Before(due) {
+	if due := time.UnixMilli(cg.targetAt).Add(c.cfg.Consumer(ch.g.id).Assignment); cg.targetAt != 0 && c.now.Before(due) && c.now.UnixMilli() >= cg.targetAt { // a clock that was ahead must not hold it up
 		if cg.targetDue.IsZero() {
 			cg.targetDue = due
 		}

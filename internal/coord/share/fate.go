@@ -45,7 +45,10 @@ func (p *Partition) each(fn func(r *run) bool) {
 		}
 		out = push(out, r)
 	}
+	open := p.open
 	p.rewritten(out)
+	// Whoever was held up by the cap may go on, also when nothing came back.
+	p.out.Wake = p.out.Wake || p.open < open && open >= int64(p.cfg.MaxLocks)
 }
 
 // leave takes back what a member holds.

@@ -112,6 +112,10 @@ func (c *Coordinator) whenShown(id uint64, f func(error)) {
 	case w.failed != nil:
 		f(w.failed)
 	default:
+		// The Write last flying stands for id when a later one was refused.
+		if last := w.flying[len(w.flying)-1].id; id > last {
+			id = last
+		}
 		i := len(w.held)
 		for i > 0 && w.held[i-1].id > id {
 			i--
