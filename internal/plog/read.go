@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"sort"
 
@@ -327,7 +328,8 @@ func (l *Log) Available(offset, limit int64, most int) int {
 
 // ReadAll calls fn with every batch from the log start to the log end, durable
 // or not: for state that is rebuilt at start, when everything is. The batch is
-// valid during the call.
+// valid during the call. An error says, too, that there was less to read than the log
+// should hold.
 func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 	const chunk = 1 << 20
 	l.mu.RLock()
@@ -358,12 +360,25 @@ func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 		if next == at {
 			// Compaction has left nothing between here and the next segment.
 			if next = l.nextSegment(at); next == at {
-				return nil
+				return l.endsAt(at, end)
 			}
 		}
 		at = next
 	}
 	return nil
+}
+
+// endsAt says whether a log whose end is known may have no batch from an offset on:
+// compaction and repairs may have taken the last ones, but only out of segments that
+// they have rewritten, or whole segments.
+func (l *Log) endsAt(offset, end int64) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	n := len(l.segs)
+	if n == 0 || l.segs[n-1].next <= offset || l.segs[n-1].gen > 0 && len(l.tail) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s ends at offset %d, but nothing can be read from %d on, where segment %s should have more: check it with `leat doctor`", kerr.KafkaStorageError, l.id, end, offset, path.Base(l.segs[n-1].file("", logSuffix)))
 }
 
 // readUpTo copies batches that begin below limit to the start of buf, which it may
