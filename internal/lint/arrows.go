@@ -11,7 +11,7 @@ var (
 	// words are what everybody speaks: protocol and event terms.
 	words = []string{"internal/kafka", "event"}
 	// ground is what everybody stands on.
-	ground = []string{"internal/vfs", "internal/life", "internal/obs", "internal/trim", "internal/testcluster", "internal/sched", "internal/mutant"}
+	ground = []string{"internal/vfs", "internal/life", "internal/obs", "internal/trim", "internal/testcluster", "internal/sched", "internal/mutant", "internal/isolation"}
 	// disk and coordinators, which broker alone brings together.
 	disk         = []string{"internal/wal", "internal/plog", "internal/catalog"}
 	coordinators = []string{"internal/coord"}
