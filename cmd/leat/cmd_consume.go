@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -21,7 +20,10 @@ type consumeOptions struct {
 	partitions []int32
 	limit      int
 	group      string
+	share      string
 	format     string
+	committed  bool
+	fromGiven  bool // from is not the default
 }
 
 func (a *app) consumeCommand() *cobra.Command {
@@ -35,7 +37,12 @@ not UTF-8 stand in key_base64, payload_base64 and headers_base64).
 
 It goes on until -n records are written, --to is reached, or it is interrupted.
 With -g it is a member of that consumer group, begins where the group left off and
-commits what it has written.
+commits what it has written. With --share it is a member of that share group, a queue:
+each record goes to one member, and is accepted when it is written. A new share group
+begins at the end, unless its config share.auto.offset.reset=earliest says otherwise.
+
+With --committed records of open or aborted transactions are left out, and --to end is
+where the oldest open transaction begins.
 
 Layouts: %t topic, %p partition, %o offset, %k key, %v value, %h headers, %d timestamp,
 %T %K %V their lengths, %h{%k=%v } headers in your own way, \t \n. A newline is added at
@@ -44,10 +51,12 @@ the end if there is none. (The layouts of franz-go's kgo.NewRecordFormatter.)
 Offsets: ` + cli.OffsetForms,
 		Example: `  leat consume orders --from -10
   leat consume orders --from @-1h --to end -o json
-  leat consume orders -g audit -n 100 -f '%t %p %o %k %v %h'`,
+  leat consume orders -g audit -n 100 -f '%t %p %o %k %v %h'
+  leat consume jobs --share workers -n 1`,
 		GroupID: "data",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.fromGiven = cmd.Flags().Changed("from")
 			return a.consume(cmd.Context(), o, args)
 		},
 	}
@@ -58,6 +67,8 @@ Offsets: ` + cli.OffsetForms,
 	f.Int32SliceVarP(&o.partitions, "partitions", "p", nil, "only these partitions; default all")
 	f.IntVarP(&o.limit, "num", "n", 0, "stop after so many records; 0 is no limit")
 	f.StringVarP(&o.group, "group", "g", "", "read as a member of this consumer group")
+	f.StringVar(&o.share, "share", "", "read as a member of this share group")
+	f.BoolVar(&o.committed, "committed", false, "only what is committed (isolation level read_committed)")
 	f.StringVarP(&o.format, "format", "f", "", "layout of a record; default %v")
 	return cmd
 }
@@ -71,7 +82,7 @@ type consumer struct {
 	source recordSource
 }
 
-// recordSource is where the records come from: partitions, or a group.
+// recordSource is where the records come from: partitions, a group, or a share group.
 type recordSource struct {
 	cl *kgo.Client
 	// wanted tells whether a record is to be written; it sees every record.
@@ -80,6 +91,14 @@ type recordSource struct {
 	finished func(ctx context.Context, idle bool) (bool, error)
 	// written is called with the records of a poll once they are out.
 	written func(ctx context.Context, records []*kgo.Record) error
+}
+
+// isolation is the option of a client that reads as o says.
+func (o consumeOptions) isolation() kgo.Opt {
+	if o.committed {
+		return kgo.FetchIsolationLevel(kgo.ReadCommitted())
+	}
+	return kgo.FetchIsolationLevel(kgo.ReadUncommitted())
 }
 
 func (a *app) consume(ctx context.Context, o consumeOptions, topics []string) error {
@@ -99,9 +118,12 @@ func (a *app) consume(ctx context.Context, o consumeOptions, topics []string) er
 		return err
 	}
 	var src recordSource
-	if o.group != "" {
+	switch {
+	case o.share != "":
+		src, err = a.shareSource(ctx, o, topics)
+	case o.group != "":
 		src, err = a.groupSource(ctx, o, topics, from)
-	} else {
+	default:
 		src, err = a.partitionSource(ctx, o, topics, from)
 	}
 	if err != nil {
@@ -190,42 +212,4 @@ func (c *consumer) fetchErrors(fetches kgo.Fetches) error {
 		}
 	})
 	return fatal
-}
-
-// groupSource reads as a member of a group.
-func (a *app) groupSource(ctx context.Context, o consumeOptions, topics []string, from cli.Offset) (recordSource, error) {
-	if o.to != "" || len(o.partitions) > 0 {
-		return recordSource{}, cli.Usagef("-g shares partitions out by itself: it goes with -n, not with --to or -p")
-	}
-	reset := kgo.NewOffset()
-	switch from.Kind {
-	case cli.OffsetStart:
-		reset = reset.AtStart()
-	case cli.OffsetEnd:
-		reset = reset.AtEnd()
-	case cli.OffsetTime:
-		reset = reset.AfterMilli(from.Time.UnixMilli())
-	default:
-		return recordSource{}, cli.Usagef("--from %s with -g: want start, end or @TIME; `leat group seek` moves a group", o.from)
-	}
-	cl, err := a.client(ctx, kgo.ConsumerGroup(o.group), kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(reset),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll())
-	if err != nil {
-		return recordSource{}, err
-	}
-	if _, err := resolveSpans(ctx, kadm.NewClient(cl), topics, nil, cli.Offset{Kind: cli.OffsetStart}); err != nil {
-		cl.CloseAllowingRebalance()
-		return recordSource{}, err
-	}
-	return recordSource{
-		cl:       cl,
-		wanted:   func(*kgo.Record) bool { return true },
-		finished: func(context.Context, bool) (bool, error) { return false, nil },
-		written: func(ctx context.Context, records []*kgo.Record) error {
-			if err := cl.CommitRecords(ctx, records...); err != nil {
-				return fmt.Errorf("written, but not committed: %w", err)
-			}
-			return nil
-		},
-	}, nil
 }

@@ -17,6 +17,7 @@ import (
 
 type groupDescription struct {
 	Group       string         `json:"group"`
+	Type        string         `json:"type"` // classic, consumer or share
 	State       string         `json:"state"`
 	Protocol    string         `json:"protocol"`
 	Coordinator int32          `json:"coordinator"`
@@ -83,7 +84,7 @@ func (a *app) describeGroups(ctx context.Context, adm *kadm.Client, groups []str
 		}
 		switch {
 		case !ok:
-			err = errors.New("the broker did not answer for it")
+			err = errNoAnswer
 		case err == nil && l.State == "Dead" && len(l.Lag) == 0:
 			err = errors.New("there is no such group; `leat group list` shows those there are")
 		case err == nil:
@@ -111,6 +112,7 @@ func (a *app) describeGroups(ctx context.Context, adm *kadm.Client, groups []str
 }
 
 func (d *groupDescription) fill(l kadm.DescribedGroupLag) {
+	d.Type = classicType
 	d.State, d.Protocol, d.Coordinator, d.Lag = l.State, l.Protocol, l.Coordinator.NodeID, l.Lag.Total()
 	for _, m := range l.Members {
 		line := memberLine{Member: m.MemberID, Client: m.ClientID, Host: m.ClientHost}
@@ -132,7 +134,7 @@ func (d *groupDescription) fill(l kadm.DescribedGroupLag) {
 }
 
 func (d *groupDescription) table(w io.Writer) error {
-	fmt.Fprintf(w, "%s  %s, %s, lag %d\n", d.Group, d.State, cli.Count(len(d.Members), "member"), d.Lag)
+	fmt.Fprintf(w, "%s  %s, %s, %s, lag %d\n", d.Group, d.Type, d.State, cli.Count(len(d.Members), "member"), d.Lag)
 	t := cli.NewTable(w, "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER", "ERROR")
 	for _, p := range d.Partitions {
 		t.Row(p.Topic, p.Partition, p.Committed, p.End, p.Lag, p.Member, p.Error)

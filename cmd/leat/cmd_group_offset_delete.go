@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/leatdev/leat/internal/cli"
-	"github.com/leatdev/leat/worker"
 )
 
 func (a *app) groupOffsetDeleteCommand() *cobra.Command {
@@ -58,7 +57,18 @@ func parsePlaces(args []string) (map[string][]int32, error) {
 }
 
 func (a *app) deleteOffsets(ctx context.Context, adm *kadm.Client, group string, places map[string][]int32, yes, dryRun bool) error {
-	committed, err := worker.Committed(ctx, adm, group)
+	found, err := lookUp(ctx, adm, group)
+	if err != nil {
+		return fmt.Errorf("group %s: %w", group, err)
+	}
+	if found.kind == shareType {
+		for topic, only := range places {
+			if len(only) > 0 {
+				return cli.Usagef("group %s is a share group, which forgets whole topics: name %s without a partition", group, topic)
+			}
+		}
+	}
+	committed, err := committedOffsets(ctx, adm, group)
 	if err != nil {
 		return err
 	}
@@ -81,16 +91,12 @@ func (a *app) deleteOffsets(ctx context.Context, adm *kadm.Client, group string,
 		if err := a.Confirm(yes, fmt.Sprintf("Forget offsets of group %s in %s?", group, cli.Count(len(plan), "partition"))); err != nil {
 			return err
 		}
-		answers, err := adm.DeleteOffsets(ctx, group, set)
+		outcome, err := forgetOffsets(ctx, adm, group, found.kind, set)
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
 		for i := range plan {
-			perr, ok := answers.Lookup(plan[i].Topic, plan[i].Partition)
-			if !ok {
-				perr = errors.New("the broker did not answer for it")
-			}
-			plan[i].Error = items.Add(brokerError(perr, ""))
+			plan[i].Error = items.Add(outcome(plan[i].Topic, plan[i].Partition))
 		}
 	}
 	err = a.out.Write(plan, func(w io.Writer) error {

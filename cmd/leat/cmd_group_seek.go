@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/leatdev/leat/internal/cli"
-	"github.com/leatdev/leat/worker"
 )
 
 type groupSeek struct {
@@ -41,6 +40,7 @@ func (a *app) groupSeekCommand() *cobra.Command {
 		Short: "Move a group's committed offsets, so that it reads again or skips",
 		Long: `Move a group's committed offsets, so that it reads again or skips. The group must
 have no members. Without --topic it moves in the topics it has committed offsets in.
+A share group gives up its locks and delivery counts where it is moved.
 
 Offsets: ` + cli.OffsetForms,
 		Example: `  leat group seek support.mood --to start --dry-run
@@ -74,10 +74,11 @@ Offsets: ` + cli.OffsetForms,
 }
 
 func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, group string) error {
-	if _, err := emptyGroup(ctx, adm, group, true); err != nil {
+	kind, err := membersGone(ctx, adm, group, true)
+	if err != nil {
 		return fmt.Errorf("group %s: %w", group, err)
 	}
-	committed, err := worker.Committed(ctx, adm, group)
+	committed, err := committedOffsets(ctx, adm, group)
 	if err != nil {
 		return err
 	}
@@ -102,16 +103,12 @@ func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, grou
 		if err := a.Confirm(o.yes, fmt.Sprintf("Move group %s in %s?", group, cli.Count(len(plan), "partition"))); err != nil {
 			return err
 		}
-		answers, err := adm.CommitOffsets(ctx, group, targets)
+		outcome, err := moveOffsets(ctx, adm, group, kind, targets)
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
 		for i := range plan {
-			r, ok := answers.Lookup(plan[i].Topic, plan[i].Partition)
-			if !ok {
-				r.Err = errors.New("the broker did not answer for it")
-			}
-			plan[i].Error = items.Add(brokerError(r.Err, ""))
+			plan[i].Error = items.Add(outcome(plan[i].Topic, plan[i].Partition))
 		}
 	}
 	err = a.out.Write(plan, func(w io.Writer) error {
@@ -128,7 +125,7 @@ func (a *app) seekGroup(ctx context.Context, adm *kadm.Client, o groupSeek, grou
 func seekTargets(ctx context.Context, adm *kadm.Client, o groupSeek, committed kadm.OffsetResponses) (kadm.Offsets, error) {
 	var targets kadm.Offsets
 	if o.toGroup != "" {
-		other, err := worker.Committed(ctx, adm, o.toGroup)
+		other, err := committedOffsets(ctx, adm, o.toGroup)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +150,7 @@ func seekTargets(ctx context.Context, adm *kadm.Client, o groupSeek, committed k
 	if err != nil {
 		return nil, err
 	}
-	spans, err := resolveSpans(ctx, adm, topics, o.partitions, to)
+	spans, err := resolveSpans(ctx, adm, topics, o.partitions, to, false)
 	if err != nil {
 		return nil, err
 	}

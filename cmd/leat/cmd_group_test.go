@@ -37,14 +37,14 @@ func (b *bench) busy() {
 func TestGroupList(t *testing.T) {
 	t.Parallel()
 	b := groups(t)
-	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\ng      Empty  -     @\nother  Empty  -     @\n")
+	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE     PROTOCOL  COORDINATOR\ng      Empty  classic  -         @\nother  Empty  classic  -         @\n")
 	b.contains(b.mustRun("group", "list", "-o", "json"), `"group": "g"`)
 }
 
 func TestGroupDescribe(t *testing.T) {
 	t.Parallel()
 	b := groups(t)
-	b.same(b.mustRun("group", "describe", "g"), `g  Empty, 0 members, lag 6
+	b.same(b.mustRun("group", "describe", "g"), `g  classic, Empty, 0 members, lag 6
 TOPIC  PARTITION  COMMITTED  END  LAG  MEMBER  ERROR
 in     0          4          10   6    -       -
 in     1          0          0    0    -       -
@@ -124,7 +124,7 @@ func TestGroupDelete(t *testing.T) {
 	if r.code != 1 {
 		t.Errorf("exit %d", r.code)
 	}
-	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE  COORDINATOR\nother  Empty  -     @\n")
+	b.same(b.mustRun("group", "list"), "GROUP  STATE  TYPE     PROTOCOL  COORDINATOR\nother  Empty  classic  -         @\n")
 }
 
 func TestGroupOffsetDelete(t *testing.T) {
@@ -168,7 +168,7 @@ func TestGroupOfTheConsumerProtocol(t *testing.T) {
 	b.contains(b.run("group", "seek", "g", "--to", "end", "-y").err, "group g: has 1 member (state Stable): stop them first")
 	b.contains(b.run("group", "delete", "g", "--dry-run").err, "stop them first")
 	cl.LeaveGroup()
-	b.contains(b.mustRun("group", "describe", "g"), "g  Empty, 0 members, lag 6\n")
+	b.contains(b.mustRun("group", "describe", "g"), "Empty, 0 members, lag 6\n")
 	b.contains(b.mustRun("group", "seek", "g", "--to", "end", "-y"), "in     0          4     10  -\n")
 	b.same(b.mustRun("group", "delete", "g", "-y"), "g: deleted\n")
 }

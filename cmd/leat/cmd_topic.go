@@ -26,7 +26,7 @@ func (a *app) topicCommand() *cobra.Command {
 		a.topicDeleteCommand(),
 		a.topicAddPartitionsCommand(),
 		a.topicTrimPrefixCommand(),
-		a.topicConfigCommand(),
+		a.configCommand(topicConfig),
 	)
 	return cmd
 }
@@ -54,6 +54,8 @@ func brokerError(err error, words string) error {
 		words = "there is no such topic; `leat topic list` shows those there are"
 	case errors.Is(k, kerr.GroupIDNotFound):
 		words = "there is no such group; `leat group list` shows those there are"
+	case errors.Is(k, kerr.TransactionalIDNotFound):
+		words = "there is no such transactional id; `leat txn list` shows those there are"
 	case words == "":
 		words = k.Description
 	}

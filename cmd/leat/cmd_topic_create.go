@@ -67,7 +67,7 @@ func (a *app) createTopics(ctx context.Context, adm *kadm.Client, o topicCreate,
 		resp, ok := answers[topic]
 		switch {
 		case !ok:
-			r.Error = items.Add(errors.New("the broker did not answer for it"))
+			r.Error = items.Add(errNoAnswer)
 		case o.ifNotExists && errors.Is(resp.Err, kerr.TopicAlreadyExists):
 			r.Done = "exists"
 			items.Add(nil)

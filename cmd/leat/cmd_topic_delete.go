@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -42,7 +41,7 @@ func (a *app) deleteTopics(ctx context.Context, adm *kadm.Client, topics []strin
 			r := outcome{Topic: t}
 			switch {
 			case !ok:
-				r.Error = items.Add(errors.New("the broker did not answer for it"))
+				r.Error = items.Add(errNoAnswer)
 			case d.Err != nil:
 				r.Error = items.Add(brokerError(d.Err, ""))
 			default:
@@ -66,7 +65,7 @@ func (a *app) deleteTopics(ctx context.Context, adm *kadm.Client, topics []strin
 		r := outcome{Topic: t}
 		switch {
 		case !ok:
-			r.Error = items.Add(errors.New("the broker did not answer for it"))
+			r.Error = items.Add(errNoAnswer)
 		case resp.Err != nil:
 			r.Error = items.Add(brokerError(resp.Err, resp.ErrMessage))
 		default:

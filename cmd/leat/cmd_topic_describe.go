@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatdev/leat/internal/cli"
 )
@@ -35,13 +34,6 @@ type partitionLine struct {
 	Error     string  `json:"error,omitempty"`
 }
 
-// configDescription is one config of a topic with where its value comes from.
-type configDescription struct {
-	Name   string  `json:"name"`
-	Value  *string `json:"value"` // null when the broker keeps it secret
-	Source string  `json:"source"`
-}
-
 func (a *app) topicDescribeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "describe TOPIC...",
@@ -49,14 +41,15 @@ func (a *app) topicDescribeCommand() *cobra.Command {
 		Example: "  leat topic describe orders\n  leat topic describe orders -o wide   # every config",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withAdmin(cmd.Context(), func(ctx context.Context, adm *kadm.Client) error {
-				return a.describeTopics(ctx, adm, args)
+			return a.withClient(cmd.Context(), func(ctx context.Context, cl *kgo.Client) error {
+				return a.describeTopics(ctx, cl, args)
 			})
 		},
 	}
 }
 
-func (a *app) describeTopics(ctx context.Context, adm *kadm.Client, topics []string) error {
+func (a *app) describeTopics(ctx context.Context, cl *kgo.Client, topics []string) error {
+	adm := kadm.NewClient(cl)
 	details, err := adm.ListTopicsWithInternal(ctx, topics...)
 	if err != nil {
 		return err
@@ -68,12 +61,12 @@ func (a *app) describeTopics(ctx context.Context, adm *kadm.Client, topics []str
 		d := topicDescription{Topic: name, Partitions: []partitionLine{}, Configs: []configDescription{}}
 		err := t.Err
 		if !ok {
-			err = errors.New("the broker did not answer for it")
+			err = errNoAnswer
 		}
 		if err == nil {
 			d.ID, d.Internal = t.ID.String(), t.IsInternal
 			d.Partitions = partitionLines(ctx, adm, t)
-			d.Configs, err = topicConfigs(ctx, adm, name)
+			d.Configs, err = describeConfigs(ctx, cl, topicConfig, name)
 		}
 		d.Error = items.Add(brokerError(err, ""))
 		found = append(found, d)
@@ -117,37 +110,6 @@ func partitionLines(ctx context.Context, adm *kadm.Client, t kadm.TopicDetail) [
 	return lines
 }
 
-func topicConfigs(ctx context.Context, adm *kadm.Client, topic string) ([]configDescription, error) {
-	answer, err := adm.DescribeTopicConfigs(ctx, topic)
-	if err != nil {
-		return []configDescription{}, err
-	}
-	r, err := answer.On(topic, nil)
-	if err != nil {
-		return []configDescription{}, err
-	}
-	if r.Err != nil {
-		return []configDescription{}, brokerError(r.Err, r.ErrMessage)
-	}
-	out := []configDescription{}
-	for _, c := range r.Configs {
-		out = append(out, configDescription{Name: c.Key, Value: c.Value, Source: sourceName(c.Source)})
-	}
-	slices.SortFunc(out, func(x, y configDescription) int { return strings.Compare(x.Name, y.Name) })
-	return out, nil
-}
-
-// sourceName is where a config's value comes from, in words of this command.
-func sourceName(s kmsg.ConfigSource) string {
-	switch s {
-	case kmsg.ConfigSourceDynamicTopicConfig:
-		return "topic"
-	case kmsg.ConfigSourceDefaultConfig:
-		return "default"
-	}
-	return "broker"
-}
-
 func (a *app) describeTopic(w io.Writer, d topicDescription) error {
 	fmt.Fprintf(w, "%s  %s\n", d.Topic, d.ID)
 	t := cli.NewTable(w, "PARTITION", "START", "END", "LEADER", "EPOCH", "REPLICAS", "ISR", "ERROR")
@@ -157,23 +119,11 @@ func (a *app) describeTopic(w io.Writer, d topicDescription) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return a.configTable(w, d.Configs, a.out.Wide())
-}
-
-// configTable writes the configs that were set on the topic, or all of them.
-func (a *app) configTable(w io.Writer, configs []configDescription, all bool) error {
-	t := cli.NewTable(w, "CONFIG", "VALUE", "SOURCE")
-	for _, c := range configs {
-		if !all && c.Source != "topic" {
-			continue
-		}
-		value := "(secret)"
-		if c.Value != nil {
-			value = *c.Value
-		}
-		t.Row(c.Name, value, c.Source)
+	source := topicConfig.noun
+	if a.out.Wide() {
+		source = ""
 	}
-	return t.Flush()
+	return configTable(w, d.Configs, source)
 }
 
 func numbers(ns []int32) string {

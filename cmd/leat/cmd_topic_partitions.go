@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -64,7 +63,7 @@ func (a *app) addPartitions(ctx context.Context, adm *kadm.Client, topics []stri
 		r := outcome{Topic: topic}
 		switch {
 		case !ok:
-			r.Error = items.Add(errors.New("the broker did not answer for it"))
+			r.Error = items.Add(errNoAnswer)
 		case resp.Err != nil:
 			r.Error = items.Add(brokerError(resp.Err, resp.ErrMessage))
 		default:

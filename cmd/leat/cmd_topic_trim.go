@@ -56,7 +56,7 @@ func (a *app) topicTrimPrefixCommand() *cobra.Command {
 }
 
 func (a *app) trimPrefix(ctx context.Context, adm *kadm.Client, topic string, only []int32, to cli.Offset, yes, dryRun bool) error {
-	spans, err := resolveSpans(ctx, adm, []string{topic}, only, to)
+	spans, err := resolveSpans(ctx, adm, []string{topic}, only, to, false)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (a *app) trimPrefix(ctx context.Context, adm *kadm.Client, topic string, on
 		for i := range plan {
 			resp, ok := answers.Lookup(topic, plan[i].Partition)
 			if !ok {
-				resp.Err = errors.New("the broker did not answer for it")
+				resp.Err = errNoAnswer
 			}
 			plan[i].Error = items.Add(brokerError(resp.Err, ""))
 		}

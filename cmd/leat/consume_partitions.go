@@ -32,7 +32,7 @@ type partitionsReader struct {
 // partitionSource reads partitions directly, with no group.
 func (a *app) partitionSource(ctx context.Context, o consumeOptions, topics []string, from cli.Offset) (recordSource, error) {
 	// Control records are not written, but they move a partition on to its stop.
-	cl, err := a.client(ctx, kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := a.client(ctx, o.isolation(), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return recordSource{}, err
 	}
@@ -51,7 +51,7 @@ func (a *app) partitionSource(ctx context.Context, o consumeOptions, topics []st
 
 // plan finds where to begin and to stop, and begins.
 func (r *partitionsReader) plan(ctx context.Context, o consumeOptions, topics []string, from cli.Offset) error {
-	begins, err := resolveSpans(ctx, r.adm, topics, o.partitions, from)
+	begins, err := resolveSpans(ctx, r.adm, topics, o.partitions, from, o.committed)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (r *partitionsReader) plan(ctx context.Context, o consumeOptions, topics []
 		if err != nil {
 			return err
 		}
-		ends, err := resolveSpans(ctx, r.adm, topics, o.partitions, to)
+		ends, err := resolveSpans(ctx, r.adm, topics, o.partitions, to, o.committed)
 		if err != nil {
 			return err
 		}

@@ -164,7 +164,7 @@ func TestRun(t *testing.T) {
 	if code := stop(); code != 0 {
 		t.Errorf("interrupted: exit %d", code)
 	}
-	b.contains(b.mustRun("group", "describe", "shop.plus"), "shop.plus  Empty, 0 members, lag 0\n")
+	b.contains(b.mustRun("group", "describe", "shop.plus"), "shop.plus  classic, Empty, 0 members, lag 0\n")
 }
 
 func TestRunRefuses(t *testing.T) {

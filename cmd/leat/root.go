@@ -63,7 +63,7 @@ Exit codes: 0 done, 1 failed (the command, or any one of its items), 2 called wr
 		&cobra.Group{ID: "server", Title: "Servers:"},
 		&cobra.Group{ID: "disk", Title: "Data directories:"},
 		&cobra.Group{ID: "pipeline", Title: "Pipelines:"},
-		&cobra.Group{ID: "data", Title: "Topics, records and groups (of any Kafka-protocol cluster):"})
+		&cobra.Group{ID: "data", Title: "Topics, records, groups and transactions (of any Kafka-protocol cluster):"})
 	root.AddCommand(a.commands()...)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usage(err) })
 	strict(root)
@@ -89,6 +89,7 @@ func (a *app) commands() []*cobra.Command {
 		a.produceCommand(),
 		a.consumeCommand(),
 		a.groupCommand(),
+		a.txnCommand(),
 		a.benchCommand(),
 		a.versionCommand(),
 	}
@@ -163,12 +164,17 @@ func (a *app) client(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) 
 	return cli.Dial(ctx, a.brokers, version().Version, "leat dev", opts...)
 }
 
-// withAdmin calls f with an admin client and closes it afterwards.
-func (a *app) withAdmin(ctx context.Context, f func(context.Context, *kadm.Client) error) error {
+// withClient calls f with a client and closes it afterwards.
+func (a *app) withClient(ctx context.Context, f func(context.Context, *kgo.Client) error) error {
 	cl, err := a.client(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	return f(ctx, kadm.NewClient(cl))
+	return f(ctx, cl)
+}
+
+// withAdmin is withClient for what kadm can ask for.
+func (a *app) withAdmin(ctx context.Context, f func(context.Context, *kadm.Client) error) error {
+	return a.withClient(ctx, func(ctx context.Context, cl *kgo.Client) error { return f(ctx, kadm.NewClient(cl)) })
 }

@@ -19,8 +19,9 @@ type span struct {
 }
 
 // resolveSpans finds the place that off means in each partition of the topics,
-// or in those of only. It fails when a topic or partition is not there.
-func resolveSpans(ctx context.Context, adm *kadm.Client, topics []string, only []int32, off cli.Offset) ([]span, error) {
+// or in those of only. It fails when a topic or partition is not there. committed
+// ends a partition where the oldest open transaction begins (its last stable offset).
+func resolveSpans(ctx context.Context, adm *kadm.Client, topics []string, only []int32, off cli.Offset, committed bool) ([]span, error) {
 	details, err := adm.ListTopicsWithInternal(ctx, topics...)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,11 @@ func resolveSpans(ctx context.Context, adm *kadm.Client, topics []string, only [
 	if err != nil {
 		return nil, err
 	}
-	ends, err := adm.ListEndOffsets(ctx, topics...)
+	listEnds := adm.ListEndOffsets
+	if committed {
+		listEnds = adm.ListCommittedOffsets
+	}
+	ends, err := listEnds(ctx, topics...)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func consumerGroup(ctx context.Context, adm *kadm.Client, group string) (kadm.De
 
 // fillConsumer is fill for a group of the consumer protocol.
 func (d *groupDescription) fillConsumer(ctx context.Context, adm *kadm.Client, g kadm.DescribedConsumerGroup) error {
+	d.Type = consumerType
 	d.State, d.Protocol, d.Coordinator = g.State, g.AssignorName, g.Coordinator.NodeID
 	owner := map[string]map[int32]string{}
 	for _, m := range g.Members {

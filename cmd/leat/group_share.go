@@ -22,6 +22,7 @@ func shareGroup(ctx context.Context, adm *kadm.Client, group string) (kadm.Descr
 // records begin; its lag is the broker's count of these. Members share partitions, so
 // none is told as the one that has it.
 func (d *groupDescription) fillShare(ctx context.Context, adm *kadm.Client, g kadm.DescribedShareGroup) error {
+	d.Type = shareType
 	d.State, d.Protocol, d.Coordinator = g.GroupState, g.Assignor, g.Coordinator.NodeID
 	for _, m := range g.Members {
 		d.Members = append(d.Members, memberLine{Member: m.MemberID, Client: m.ClientID, Host: m.ClientHost})
