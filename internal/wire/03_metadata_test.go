@@ -159,3 +159,27 @@ func TestMetadataByID(t *testing.T) {
 		}
 	}
 }
+
+// librdkafka (2.15 and 2.16) asks for all topics with four zeros where the compact
+// length of a null list is one: the three bytes that are left over at the end are
+// ignored, as Kafka does. Otherwise list_topics() of every client on top of it fails.
+func TestMetadataOfLibrdkafka(t *testing.T) {
+	t.Parallel()
+	b := newAdminBench(t, nil)
+	c := b.dial()
+	b.makeTopics(c, "t")
+	const topics, create, authorized, tags = "\x00\x00\x00\x00", "\x00", "\x00", "\x00"
+	for version := int16(11); version <= 13; version++ {
+		c.write(framed(append(head(3, version), topics+create+authorized+tags...)))
+		corr, body := c.recv()
+		resp := kmsg.NewPtrMetadataResponse()
+		resp.SetVersion(version)
+		if err := resp.ReadFrom(body[1:]); err != nil || corr != 7 { // after the header's tags
+			t.Fatalf("v%d: answer to %d, %v", version, corr, err)
+		}
+		if len(resp.Topics) != 1 || *resp.Topics[0].Topic != "t" {
+			t.Errorf("v%d: %+v, want all topics, which is one", version, resp.Topics)
+		}
+	}
+	c.mustBeOpen()
+}

@@ -83,8 +83,7 @@ func parseHead(frame []byte, likely string) (header, []byte) {
 }
 
 // decode reads a request whose key and version are known; rest is what parseHead
-// left of the frame. Nothing may follow the body. The result's byte slices point
-// into rest.
+// left of the frame. The result's byte slices point into rest.
 func decode(h *header, rest []byte) (kmsg.Request, error) {
 	req := kmsg.RequestForKey(h.key)
 	req.SetVersion(h.version)
@@ -95,10 +94,11 @@ func decode(h *header, rest []byte) (kmsg.Request, error) {
 	if c.err != nil {
 		return nil, fmt.Errorf("%w: header: %w", errMalformed, c.err)
 	}
-	if err := checkBody(h.key, h.version, c.rest); err != nil {
+	body, err := bodyIn(h.key, h.version, c.rest)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	if err := req.ReadFrom(c.rest); err != nil {
+	if err := req.ReadFrom(body); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return req, nil

@@ -47,9 +47,6 @@ func (d *produceDecoder) decode(h *header, rest []byte) (kmsg.Request, error) {
 	if c.flexible && c.err == nil {
 		c.tags(nil, h.version)
 	}
-	if c.err == nil && len(c.rest) > 0 {
-		c.err = fmt.Errorf("%w: %d", errLeftOver, len(c.rest))
-	}
 	if c.err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, c.err)
 	}

@@ -12,8 +12,11 @@ import (
 // end although the bytes ran out (four billion turns for five bytes), and a
 // small element on the wire may be a large struct in memory. So every body is
 // walked once before kmsg sees it, along its shape in shapes.go: all lengths lie
-// inside the frame, nothing is left over, and the number of array elements is
-// bounded. The walk allocates nothing and does not look into records.
+// inside the frame, and the number of array elements is bounded. The walk allocates
+// nothing and does not look into records.
+//
+// Bytes after the body are passed over, as Kafka does: librdkafka, up to 2.16 at
+// least, sends three of them when it asks for the metadata of all topics.
 
 // maxElements bounds the array elements of one request, at all depths together.
 const maxElements = 1 << 20
@@ -21,7 +24,6 @@ const maxElements = 1 << 20
 var (
 	errCutShort  = errors.New("a field goes beyond the end of the frame")
 	errNegative  = errors.New("a negative length that is not null")
-	errLeftOver  = errors.New("bytes after the end of the body")
 	errElements  = fmt.Errorf("more than %d array elements", maxElements)
 	errBadVarint = errors.New("a variable-length integer of more than 5 bytes")
 )
@@ -57,18 +59,19 @@ type shape struct {
 	body     field
 }
 
-// checkBody walks the body of a request of the given key and version.
-func checkBody(key, version int16, body []byte) error {
+// bodyIn walks the body of a request of the given key and version, with which b
+// begins, and returns it without what follows.
+func bodyIn(key, version int16, b []byte) ([]byte, error) {
 	s, ok := shapes[key]
 	if !ok {
-		return errUnknownKey
+		return nil, errUnknownKey
 	}
-	c := cursor{rest: body, flexible: version >= s.flexible, elements: maxElements}
+	c := cursor{rest: b, flexible: version >= s.flexible, elements: maxElements}
 	c.walk(&s.body, version)
-	if c.err == nil && len(c.rest) > 0 {
-		return fmt.Errorf("%w: %d", errLeftOver, len(c.rest))
+	if c.err != nil {
+		return nil, c.err
 	}
-	return c.err
+	return b[:len(b)-len(c.rest)], nil
 }
 
 // cursor walks over bytes. After the first error it stands still.
