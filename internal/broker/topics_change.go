@@ -79,6 +79,7 @@ func (b *Broker) DeleteTopics(topics []*catalog.Topic) []error {
 		if out[at[k]] = err; err == nil {
 			b.dropTopic(topics[at[k]].ID)
 			b.Groups.TopicDeleted(topics[at[k]].Name, topics[at[k]].ID)
+			b.Txns.topicDeleted(topics[at[k]].Name)
 			b.Shares.topicDeleted(topics[at[k]].ID)
 		}
 	}

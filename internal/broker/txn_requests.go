@@ -23,14 +23,16 @@ func (t *Txns) Init(req *kmsg.InitProducerIDRequest, done func(txn.InitAnswer)) 
 	if req.Version >= 3 {
 		e.ProducerID, e.Epoch = req.ProducerID, req.ProducerEpoch
 	}
-	askTxn(t, e.ID, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) {
+	s, err := t.made(e.ID)
+	askTxn(s, err, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) {
 		done(txn.InitAnswer{Code: code, ProducerID: -1, Epoch: -1})
 	})
 }
 
 // Add adds partitions to a transaction, or looks whether they are in it.
 func (t *Txns) Add(e txn.Add, done func(txn.AddAnswer)) {
-	askTxn(t, e.ID, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) { done(txn.AddAnswer{Code: code}) })
+	s, err := t.shard(e.ID)
+	askTxn(s, err, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) { done(txn.AddAnswer{Code: code}) })
 }
 
 // AddOffsets adds the partition of a group's offsets to a transaction.
@@ -49,7 +51,8 @@ func (t *Txns) AddOffsets(req *kmsg.AddOffsetsToTxnRequest, done func(code int16
 // End commits or aborts a transaction: when it is answered, all logs and groups know.
 func (t *Txns) End(req *kmsg.EndTxnRequest, done func(txn.EndAnswer)) {
 	e := txn.End{ID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch, Commit: req.Commit, V2: req.Version >= 5}
-	askTxn(t, e.ID, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) {
+	s, err := t.shard(e.ID)
+	askTxn(s, err, func(tok txn.Token) txn.Event { e.Token = tok; return e }, done, func(code int16) {
 		done(txn.EndAnswer{Code: code, ProducerID: -1, Epoch: -1})
 	})
 }
@@ -60,7 +63,11 @@ func (t *Txns) Describe(req *kmsg.DescribeTransactionsRequest, done func(*kmsg.D
 	res.TransactionStates = make([]kmsg.DescribeTransactionsResponseTransactionState, len(req.TransactionalIDs))
 	all := gather(len(req.TransactionalIDs), func() { done(res) })
 	for i, id := range req.TransactionalIDs {
-		askTxn(t, id, func(tok txn.Token) txn.Event { return txn.Describe{Token: tok, ID: id} },
+		s, err := t.shard(id)
+		if id == "" {
+			err = kerr.InvalidRequest
+		}
+		askTxn(s, err, func(tok txn.Token) txn.Event { return txn.Describe{Token: tok, ID: id} },
 			func(a kmsg.DescribeTransactionsResponseTransactionState) {
 				res.TransactionStates[i] = a
 				all()
@@ -138,6 +145,9 @@ func (t *Txns) WriteMarker(p *Partition, m kafka.Marker) (plog.Pos, error) {
 		return 0, kerr.InvalidProducerEpoch
 	case known && m.CoordinatorEpoch < st.CoordinatorEpoch:
 		return 0, kerr.TransactionCoordinatorFenced
+	}
+	if err := t.opt.Store.EnableTransactions(); err != nil {
+		return 0, err
 	}
 	op := plog.Mark(p.Log, m, t.opt.Now().UnixMilli())
 	release := t.opt.Store.AwaitReserve(commitBytes)

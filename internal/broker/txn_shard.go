@@ -30,6 +30,7 @@ type txnShard struct {
 	mu      sched.Mutex
 	machine *txn.Coordinator
 	refused bool // the log took no write the last time
+	failed  bool // the machine is told that the log takes no write any more
 }
 
 // String names the shard in log lines.
@@ -123,8 +124,12 @@ func (s *txnShard) report(all *txn.Effects, id uint64, pos plog.Pos, err error) 
 	all.Writes = append(all.Writes, more.Writes...)
 	all.Replies = append(all.Replies, more.Replies...)
 	all.Notes = append(all.Notes, more.Notes...)
-	if err == nil {
+	switch {
+	case err == nil:
 		s.txns.opt.Store.WhenDurable(pos, func(err error) { s.txns.loop.durable(s, id, err) })
+	case !s.failed && s.txns.opt.Store.Err() != nil:
+		s.failed = true
+		s.txns.loop.durable(s, id, err) // it is no use to try again
 	}
 }
 

@@ -155,15 +155,30 @@ func (t *Txns) Ready(ctx context.Context) error {
 	return nil
 }
 
-// shard returns the machine of a transactional id. The topic is made for the first one.
-func (t *Txns) shard(id string) (*txnShard, error) {
-	if len(id) > math.MaxInt16 {
-		return nil, kerr.InvalidRequest // no record of the state could have it for its key
+// made is shard for a transactional id that may be new: the topic is made for the first
+// one.
+func (t *Txns) made(id string) (*txnShard, error) {
+	s, err := t.shard(id)
+	if err != kerr.NotCoordinator {
+		return s, err
 	}
 	if err := t.Ready(context.Background()); err != nil {
 		return nil, err
 	}
-	s := *t.shards.Load()
+	return t.shard(id)
+}
+
+// shard returns the machine of a transactional id. Before there is one nobody is its
+// coordinator, as in Kafka: a client looks for it, and has it made thereby.
+func (t *Txns) shard(id string) (*txnShard, error) {
+	if len(id) > math.MaxInt16 {
+		return nil, kerr.InvalidRequest // no record of the state could have it for its key
+	}
+	p := t.shards.Load()
+	if p == nil {
+		return nil, kerr.NotCoordinator
+	}
+	s := *p
 	sh := s[groupPartition(id, len(s))] // Kafka's choice is the same for both
 	switch {
 	case !sh.loaded.Load():
@@ -177,11 +192,20 @@ func (t *Txns) shard(id string) (*txnShard, error) {
 // Available says whether the coordinator of a transactional id can be used: nil, or a
 // kerr. One that is loading is here all the same; it says so itself.
 func (t *Txns) Available(id string) error {
-	_, err := t.shard(id)
+	_, err := t.made(id)
 	if errors.Is(err, kerr.CoordinatorLoadInProgress) {
 		return nil
 	}
 	return err
+}
+
+// topicDeleted tells the machines that a topic is gone: what was decided about its
+// damaged partitions has nobody to be told to any more.
+func (t *Txns) topicDeleted(name string) {
+	shards, _ := t.all()
+	for _, s := range shards {
+		s.step(txn.Reachable{Topic: name})
+	}
 }
 
 // all returns the machines that work, none when the topic does not exist, and whether
@@ -203,15 +227,14 @@ func (t *Txns) all() (out []*txnShard, loading bool) {
 // txnBytes is about what a change of a transaction of ordinary size takes in the log.
 const txnBytes = 4 << 10
 
-// askTxn steps an event in the machine of a transactional id and hands the answer on.
-// Without a machine, refused gets the error code. It may wait for room in the log.
-func askTxn[A any](t *Txns, id string, event func(txn.Token) txn.Event, done func(A), refused func(code int16)) {
-	s, err := t.shard(id)
+// askTxn steps an event in a machine and hands the answer on. Without a machine, err
+// being why, refused gets the error code. It may wait for room in the log.
+func askTxn[A any](s *txnShard, err error, event func(txn.Token) txn.Event, done func(A), refused func(code int16)) {
 	if err != nil {
 		refused(groupCode(err))
 		return
 	}
-	release := t.opt.Store.AwaitReserve(txnBytes)
+	release := s.txns.opt.Store.AwaitReserve(txnBytes)
 	defer release()
 	s.step(event(replyTo(func(answer any) { done(answer.(A)) })))
 }

@@ -170,7 +170,8 @@ func TestTransactionsLoadInTheBackground(t *testing.T) {
 	again.loads.Wait()
 	for i, a := range was {
 		d := wait(t, func(done func(kmsg.DescribeTransactionsResponseTransactionState)) {
-			askTxn(again, fmt.Sprint("id", i), func(tok txn.Token) txn.Event { return txn.Describe{Token: tok, ID: fmt.Sprint("id", i)} }, done, func(code int16) {
+			sh, err := again.shard(fmt.Sprint("id", i))
+			askTxn(sh, err, func(tok txn.Token) txn.Event { return txn.Describe{Token: tok, ID: fmt.Sprint("id", i)} }, done, func(code int16) {
 				t.Errorf("%v", kerr.ErrorForCode(code))
 				done(kmsg.DescribeTransactionsResponseTransactionState{})
 			})

@@ -19,8 +19,8 @@ type Config struct {
 	MaxPartitions int
 	// NewProducerID gives out an id that nobody ever had.
 	NewProducerID func() (int64, error)
-	// Unreachable says whether a partition cannot be written until the next start; nil:
-	// all can. It does not change while the coordinator lives.
+	// Unreachable says whether a partition cannot be written, for longer than a moment;
+	// nil: all can. When that ends before the next start, a Reachable event says so.
 	Unreachable func(Partition) bool
 }
 

@@ -17,6 +17,8 @@ type Coordinator struct {
 	cfg    Config
 	txns   map[string]*txn
 	alarms alarms // of open transactions
+	// prepared are the ids of decisions that not all partitions know.
+	prepared map[string]bool
 	// expireAt is when expired ids are looked for next.
 	expireAt time.Time
 
@@ -36,7 +38,7 @@ func New(cfg Config) *Coordinator {
 	if cfg.Unreachable == nil {
 		cfg.Unreachable = func(Partition) bool { return false }
 	}
-	return &Coordinator{cfg: cfg, txns: map[string]*txn{}}
+	return &Coordinator{cfg: cfg, txns: map[string]*txn{}, prepared: map[string]bool{}}
 }
 
 // Step takes one event and says what to do about it.
@@ -59,6 +61,8 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 		c.appended(e)
 	case Durable:
 		c.durable(e)
+	case Reachable:
+		c.reachable(e)
 	case Tick:
 		c.tick()
 	default:
@@ -79,6 +83,7 @@ func (c *Coordinator) Loaded(now time.Time) Effects {
 		case t.state == Ongoing:
 			c.wake(t, t.deadline())
 		case t.prepared():
+			c.prepared[t.id] = true
 			c.complete(t)
 		}
 	}
@@ -87,8 +92,12 @@ func (c *Coordinator) Loaded(now time.Time) Effects {
 	return out
 }
 
-// Deadline is when the next Tick is due; the zero time when none is.
+// Deadline is when the next Tick is due; the zero time when none is: after the disk has
+// failed there is nothing to be done before the next start.
 func (c *Coordinator) Deadline() time.Time {
+	if c.writes.failed != nil {
+		return time.Time{}
+	}
 	next := c.expireAt
 	if at, ok := c.alarms.first(); ok && (next.IsZero() || at.Before(next)) {
 		next = at
@@ -101,20 +110,35 @@ const retryAbort = time.Second
 
 // tick aborts what has taken too long and forgets what has not been used for long.
 func (c *Coordinator) tick() {
+	if c.writes.failed != nil {
+		return
+	}
 	for _, t := range c.due() {
 		switch {
 		case t.state == Ongoing && c.now.Before(t.deadline()):
 			c.wake(t, t.deadline())
 		case t.state == Ongoing:
-			c.note(t.id, "the transaction of producer %d is aborted: it is open for longer than its %d ms", t.producerID, t.timeout)
-			c.fence(t, false, nil)
+			if !t.said { // else the write was refused before
+				c.note(t.id, "the transaction of producer %d is aborted: it is open for longer than its %d ms", t.producerID, t.timeout)
+			}
 			c.wake(t, c.now.Add(retryAbort)) // if the write is refused
+			c.fence(t, late, nil)
+			t.said = true
 		case t.prepared():
 			c.complete(t)
 		}
 	}
 	if !c.now.Before(c.expireAt) {
 		c.expire()
+	}
+}
+
+// reachable completes the decisions that have waited for a topic.
+func (c *Coordinator) reachable(e Reachable) {
+	for _, id := range slices.Sorted(maps.Keys(c.prepared)) {
+		if t := c.txns[id]; slices.ContainsFunc(t.partitions, func(p Partition) bool { return p.Topic == e.Topic }) {
+			c.complete(t)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@
 // A decision, the markers that tell it to the logs and the new state are one write: it
 // is on disk whole or not at all. PrepareCommit and PrepareAbort are left only for
 // partitions that cannot be written at the moment (fenced for damage): they get their
-// markers after a start at which they can.
+// markers when they can be, or do without when they are deleted.
 //
 // # The caller's duties
 //

@@ -50,6 +50,9 @@ func (t *txn) mayEnd(e End) (again bool, _ *kerr.Error) {
 	overflowed := e.V2 && t.previousID == e.ProducerID && e.Epoch == math.MaxInt16-1 && t.epoch == 0
 	bumped := e.V2 && t.producerID == e.ProducerID && t.epoch == e.Epoch+1
 	same := t.producerID == e.ProducerID && t.epoch == e.Epoch
+	if t.fenced && (bumped || overflowed) {
+		return false, kerr.ProducerFenced
+	}
 	if t.producerID != e.ProducerID && !overflowed {
 		return false, kerr.InvalidProducerIDMapping
 	}
@@ -95,7 +98,7 @@ func (c *Coordinator) decided(t *txn, commit, v2 bool) (next txn, code int16) {
 	if commit {
 		next.state = PrepareCommit
 	}
-	next.updated, next.nextID = c.now.UnixMilli(), -1
+	next.updated, next.nextID, next.fenced = c.now.UnixMilli(), -1, false
 	if !v2 {
 		return next, 0
 	}
@@ -112,10 +115,22 @@ func (c *Coordinator) decided(t *txn, commit, v2 bool) (next txn, code int16) {
 	return next, 0
 }
 
-// fence aborts the open transaction and fences its producer: for a time-out, or
-// because somebody begins with the transactional id. If that is the producer itself,
-// it comes again with the epoch that it knows, and goes on (KIP-360).
-func (c *Coordinator) fence(t *txn, itself bool, done func(error)) {
+// reason is why a producer is fenced.
+type reason int
+
+const (
+	// late: its transaction is open for too long. As in Kafka it may still end it, by
+	// an abort, and goes on with the epoch that it is told then (KIP-890).
+	late reason = iota
+	// itself: it begins with its transactional id while a transaction is open. It comes
+	// again with the epoch that it knows, and goes on (KIP-360).
+	itself
+	// another: somebody else begins with the transactional id.
+	another
+)
+
+// fence aborts the open transaction and fences its producer.
+func (c *Coordinator) fence(t *txn, why reason, done func(error)) {
 	next, code := c.decided(t, false, true)
 	if code != 0 {
 		if done != nil {
@@ -123,8 +138,8 @@ func (c *Coordinator) fence(t *txn, itself bool, done func(error)) {
 		}
 		return
 	}
-	next.version, next.lastEpoch = t.version, -1
-	if itself {
+	next.version, next.lastEpoch, next.fenced = t.version, -1, why == another
+	if why == itself {
 		next.lastEpoch = t.epoch
 	}
 	c.decide(t, next, done)
@@ -169,8 +184,9 @@ func (c *Coordinator) decide(t *txn, next txn, done func(error)) {
 		if next.nextID >= 0 {
 			next.previousID, next.producerID, next.epoch, next.nextID = next.producerID, next.nextID, 0, -1
 		}
-	} else {
-		c.note(t.id, "the decision of producer %d cannot be told to %d partitions before a start at which they can be written: %v", t.producerID, len(rest), rest)
+	} else if !t.said {
+		t.said = true // else a write that is refused says it every moment
+		c.note(t.id, "the decision of producer %d cannot be told to %d partitions before they can be written, or are deleted: %v", t.producerID, len(rest), rest)
 	}
 	c.change(next, Write{Decision: &d}, done)
 }

@@ -125,18 +125,22 @@ type Durable struct {
 	Err error
 }
 
+// Reachable says that what Config.Unreachable says of a topic's partitions has changed.
+type Reachable struct{ Topic string }
+
 // Tick tells the time.
 type Tick struct{}
 
-func (Init) event()     {}
-func (Add) event()      {}
-func (Enter) event()    {}
-func (End) event()      {}
-func (Describe) event() {}
-func (List) event()     {}
-func (Appended) event() {}
-func (Durable) event()  {}
-func (Tick) event()     {}
+func (Init) event()      {}
+func (Add) event()       {}
+func (Enter) event()     {}
+func (End) event()       {}
+func (Describe) event()  {}
+func (List) event()      {}
+func (Appended) event()  {}
+func (Durable) event()   {}
+func (Reachable) event() {}
+func (Tick) event()      {}
 
 // Effects is what a Step asks of its caller; see the package comment.
 type Effects struct {

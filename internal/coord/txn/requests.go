@@ -31,7 +31,11 @@ func (c *Coordinator) init(e Init) {
 	case t.state == Ongoing:
 		// Its epoch is never told to anybody: when the abort is through the client comes
 		// again and gets the next one.
-		c.fence(t, goesOn && e.Epoch == t.epoch && e.ProducerID == t.producerID, func(err error) {
+		why := another
+		if goesOn && e.Epoch == t.epoch && e.ProducerID == t.producerID {
+			why = itself
+		}
+		c.fence(t, why, func(err error) {
 			code := kerr.ConcurrentTransactions.Code
 			if err != nil {
 				code = codeOf(err)
@@ -41,7 +45,7 @@ func (c *Coordinator) init(e Init) {
 		return
 	}
 	next := *t
-	next.state, next.timeout, next.partitions = Empty, e.TimeoutMillis, nil
+	next.state, next.timeout, next.partitions, next.fenced = Empty, e.TimeoutMillis, nil, false
 	next.updated, next.started, next.nextID = c.now.UnixMilli(), -1, -1
 	switch {
 	case t.epoch == noEpoch || t.exhausted() && (!goesOn || e.Epoch == t.epoch):

@@ -156,6 +156,13 @@ func (w *world) do(line string) error {
 		w.damaged[partition(f[1])] = true
 	case "mend":
 		clear(w.damaged)
+	case "delete": // a topic
+		for p := range w.damaged {
+			if p.Topic == f[1] {
+				delete(w.damaged, p)
+			}
+		}
+		w.carryOut(w.c.Step(w.now, Reachable{Topic: f[1]}))
 	case "restart": // what was not durable is lost
 		w.tail = nil
 		w.start()

@@ -42,14 +42,18 @@ type txn struct {
 	// lastEpoch is the one before, of a producer that has asked for the next by
 	// naming it (KIP-360); -1 when there is none. It is not stored, as in Kafka.
 	lastEpoch int16
-	timeout   int32 // ms
-	state     State
-	version   int16 // of transactions, as the producer speaks it
+	// fenced says that the last decision was somebody else's, who has no epoch yet:
+	// what looks like a retry of it is the old producer's. It is not stored, either.
+	fenced  bool
+	timeout int32 // ms
+	state   State
+	version int16 // of transactions, as the producer speaks it
 	// partitions of the open or prepared transaction, sorted.
 	partitions       []Partition
 	updated, started int64 // ms since 1970; started -1: never
 
 	wakeAt    time.Time // of its alarm; zero when it has none
+	said      bool      // what its decision waits for, or its time-out, has been noted
 	lastWrite uint64    // newest Write that was appended
 }
 

@@ -46,9 +46,15 @@ func (c *Coordinator) change(next txn, w Write, done func(error)) {
 			c.txns[next.id] = t
 		}
 		next.wakeAt = t.wakeAt
+		if next.prepared() {
+			c.prepared[next.id] = true
+		} else {
+			delete(c.prepared, next.id)
+		}
 		opens := next.state == Ongoing && (t.state != Ongoing || t.started != next.started)
 		*t = next
 		if opens {
+			t.said = false
 			c.wake(t, t.deadline())
 		}
 	}, done)
