@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Signals returns a context that ends on the first SIGINT or SIGTERM, so that
-// the caller drains. A second one calls exit with 128 + the signal's number, as
-// a shell reports it. The returned stop gives the signals back to the system.
+// the caller drains. A second one, at least echo later, calls exit with 128 + the
+// signal's number, as a shell reports it. The returned stop gives the signals back
+// to the system.
 //
 // exit is os.Exit in main.
 func Signals(parent context.Context, exit func(code int)) (ctx context.Context, stop func()) {
@@ -30,6 +32,11 @@ func Signals(parent context.Context, exit func(code int)) (ctx context.Context, 
 	}
 }
 
+// echo is how soon after the first a signal is taken for the same one: timeout(1), and
+// others that signal a process and then its group, send each one twice, and nobody has
+// asked for an end without draining.
+const echo = 200 * time.Millisecond
+
 // twoStages is Signals without the operating system.
 func twoStages(c <-chan os.Signal, done <-chan struct{}, drain func(), exit func(int)) {
 	select {
@@ -38,13 +45,21 @@ func twoStages(c <-chan os.Signal, done <-chan struct{}, drain func(), exit func
 	case <-done:
 		return
 	}
-	select {
-	case s := <-c:
-		code := 1
-		if n, ok := s.(syscall.Signal); ok {
-			code = 128 + int(n)
+	first := time.Now()
+	for {
+		select {
+		case s := <-c:
+			if time.Since(first) < echo {
+				continue
+			}
+			code := 1
+			if n, ok := s.(syscall.Signal); ok {
+				code = 128 + int(n)
+			}
+			exit(code)
+			return
+		case <-done:
+			return
 		}
-		exit(code)
-	case <-done:
 	}
 }

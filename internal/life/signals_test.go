@@ -5,25 +5,31 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestTwoStages(t *testing.T) {
 	t.Parallel()
-	c := make(chan os.Signal)
-	drained := make(chan struct{})
-	code := make(chan int, 1)
-	go twoStages(c, make(chan struct{}), func() { close(drained) }, func(n int) { code <- n })
-	c <- syscall.SIGINT
-	<-drained
-	select {
-	case n := <-code:
-		t.Fatalf("the first signal exits with %d", n)
-	default:
-	}
-	c <- syscall.SIGTERM
-	if n := <-code; n != 143 {
-		t.Errorf("second signal exits with %d, want 143", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := make(chan os.Signal)
+		drained := make(chan struct{})
+		var codes []int
+		go twoStages(c, make(chan struct{}), func() { close(drained) }, func(n int) { codes = append(codes, n) })
+		c <- syscall.SIGINT
+		<-drained
+		c <- syscall.SIGINT // its echo
+		synctest.Wait()
+		if len(codes) > 0 {
+			t.Fatalf("the first signal exits with %d", codes)
+		}
+		<-time.After(echo)
+		c <- syscall.SIGTERM
+		synctest.Wait()
+		if len(codes) != 1 || codes[0] != 143 {
+			t.Errorf("the second signal exits with %d, want 143", codes)
+		}
+	})
 }
 
 func TestSignalsDrainsOnSIGTERM(t *testing.T) {
