@@ -31,7 +31,7 @@ func (a *app) groupSource(ctx context.Context, o consumeOptions, topics []string
 	if err != nil {
 		return recordSource{}, err
 	}
-	if _, err := resolveSpans(ctx, kadm.NewClient(cl), topics, nil, cli.Offset{Kind: cli.OffsetStart}, false); err != nil {
+	if err := mayJoin(ctx, kadm.NewClient(cl), o.group, false, topics); err != nil {
 		cl.CloseAllowingRebalance()
 		return recordSource{}, err
 	}
@@ -46,4 +46,23 @@ func (a *app) groupSource(ctx context.Context, o consumeOptions, topics []string
 			return nil
 		},
 	}, nil
+}
+
+// mayJoin fails where a member would wait for ever: at a topic that is not there, and
+// in a group of another kind, which turns it away again and again. A coordinator that
+// is not ready tells nothing, and is waited for by the member.
+func mayJoin(ctx context.Context, adm *kadm.Client, group string, share bool, topics []string) error {
+	if _, err := resolveSpans(ctx, adm, topics, nil, cli.Offset{Kind: cli.OffsetStart}, false); err != nil {
+		return err
+	}
+	found, err := lookUp(ctx, adm, group)
+	switch {
+	case err != nil:
+		return nil
+	case share && (found.kind == classicType || found.kind == consumerType):
+		return fmt.Errorf("group %s is a consumer group, not a share group: read with -g %[1]s, or choose another name", group)
+	case !share && found.kind == shareType:
+		return fmt.Errorf("group %s is a share group: read with --share %[1]s, or choose another name", group)
+	}
+	return nil
 }

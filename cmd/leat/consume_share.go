@@ -28,7 +28,7 @@ func (a *app) shareSource(ctx context.Context, o consumeOptions, topics []string
 	if err != nil {
 		return recordSource{}, err
 	}
-	if _, err := resolveSpans(ctx, kadm.NewClient(cl), topics, nil, cli.Offset{Kind: cli.OffsetStart}, false); err != nil {
+	if err := mayJoin(ctx, kadm.NewClient(cl), o.share, true, topics); err != nil {
 		cl.Close()
 		return recordSource{}, err
 	}

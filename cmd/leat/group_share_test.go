@@ -109,4 +109,7 @@ func TestConsumeShare(t *testing.T) {
 	if r := b.run("consume", "nowhere", "--share", "queue", "-n", "1"); r.code != 1 {
 		t.Errorf("no such topic: exit %d", r.code)
 	}
+	b.contains(b.run("consume", "in", "-g", "queue", "-n", "1").err, "group queue is a share group: read with --share queue")
+	b.mustRun("group", "seek", "plain", "--to", "end", "--topic", "in", "-y")
+	b.contains(b.run("consume", "in", "--share", "plain", "-n", "1").err, "group plain is a consumer group, not a share group: read with -g plain")
 }
