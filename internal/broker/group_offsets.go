@@ -155,7 +155,9 @@ func (g *Groups) Fetch(req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetch
 				}
 				sg.Topics = append(sg.Topics, st)
 			}
-			sg.Topics = append(sg.Topics, unknown...)
+			if a.Code == 0 { // an error of the group is all that is said
+				sg.Topics = append(sg.Topics, unknown...)
+			}
 			all()
 		}, func(code int16) {
 			sg.ErrorCode = code

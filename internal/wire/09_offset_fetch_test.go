@@ -91,3 +91,26 @@ func TestOffsetFetchBatched(t *testing.T) {
 		}
 	}
 }
+
+// A member that the group does not know is told so, and nothing of the topics, also of
+// those that do not exist.
+func TestOffsetFetchOfAStranger(t *testing.T) {
+	t.Parallel()
+	b := newGroupBench(t)
+	c := b.dial()
+	consumer(c, "g", "m")
+	for version := int16(9); version <= 10; version++ {
+		req := kmsg.NewPtrOffsetFetchRequest()
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group, g.MemberID, g.MemberEpoch = "g", kmsg.StringPtr("stranger"), 1
+		gt := kmsg.NewOffsetFetchRequestGroupTopic()
+		gt.Topic, gt.TopicID, gt.Partitions = "none", [16]byte{9}, []int32{0}
+		g.Topics = append(g.Topics, gt)
+		req.Groups = append(req.Groups, g)
+		got := ask[*kmsg.OffsetFetchResponse](c, req, version).Groups[0]
+		mustCode(t, "a stranger", got.ErrorCode, kerr.UnknownMemberID)
+		if len(got.Topics) != 0 {
+			t.Errorf("v%d: %+v", version, got.Topics)
+		}
+	}
+}

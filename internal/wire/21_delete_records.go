@@ -13,8 +13,8 @@ import (
 // Behaviour:
 //   - -1 is the high watermark; above it is OFFSET_OUT_OF_RANGE.
 //   - The new log start is durable before the answer, and before any segment goes.
-//   - A topic without the delete policy refuses it with POLICY_VIOLATION, as
-//     Kafka does.
+//   - A topic that is only compacted refuses it with POLICY_VIOLATION, as Kafka
+//     does; one without any policy does not.
 //
 // Versions:
 //   - v2: flexible
@@ -61,7 +61,7 @@ func (a *api) deleteBefore(topic string, index int32, offset int64) (low int64, 
 		return 0, 0, err
 	case catalog.InternalTopic(topic):
 		return 0, 0, kerr.InvalidTopicException
-	case !part.View().Log.Delete:
+	case part.View().Log.Compact && !part.View().Log.Delete:
 		return 0, 0, kerr.PolicyViolation
 	}
 	hw := part.Log.HighWatermark()

@@ -27,6 +27,7 @@ func TestDeleteRecords(t *testing.T) {
 		id := b.topic("t", 1)
 		b.topic("compact", 1, "cleanup.policy", "compact")
 		b.topic("both", 1, "cleanup.policy", "compact,delete")
+		b.topic("neither", 1, "cleanup.policy", "")
 		b.topic("__consumer_offsets", 1)
 		c := b.dial()
 		b.put(c, "t", "a", "b", "c")
@@ -59,6 +60,7 @@ func TestDeleteRecords(t *testing.T) {
 		}
 		mustCode(t, "compact", deleted(c, "compact", 0, version).ErrorCode, kerr.PolicyViolation)
 		mustCode(t, "both", deleted(c, "both", 0, version).ErrorCode, nil)
+		mustCode(t, "neither", deleted(c, "neither", 0, version).ErrorCode, nil)
 		mustCode(t, "unknown", deleted(c, "none", 0, version).ErrorCode, kerr.UnknownTopicOrPartition)
 		mustCode(t, "internal", deleted(c, "__consumer_offsets", 0, version).ErrorCode, kerr.InvalidTopicException)
 	})

@@ -6,7 +6,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //
 // Behaviour (KIP-848):
 //   - What the members have includes what they are still to give up.
-//   - Groups of other types, and those that do not exist, are GROUP_ID_NOT_FOUND.
+//   - Groups of other types, and those that do not exist, are GROUP_ID_NOT_FOUND; the
+//     empty id is INVALID_GROUP_ID.
 //   - Authorized operations, if they are asked for, are all: there is no authorization.
 //
 // Versions:

@@ -18,13 +18,14 @@ func TestConsumerGroupDescribe(t *testing.T) {
 	versions(t, 69, func(t *testing.T, version int16) {
 		c.t = t
 		req := kmsg.NewPtrConsumerGroupDescribeRequest()
-		req.Groups, req.IncludeAuthorizedOperations = []string{"none", "new", "old"}, true
+		req.Groups, req.IncludeAuthorizedOperations = []string{"none", "new", "old", ""}, true
 		res := ask[*kmsg.ConsumerGroupDescribeResponse](c, req, version)
-		if len(res.Groups) != 3 {
+		if len(res.Groups) != 4 {
 			t.Fatalf("%+v", res)
 		}
 		mustCode(t, "none", res.Groups[0].ErrorCode, kerr.GroupIDNotFound)
 		mustCode(t, "old", res.Groups[2].ErrorCode, kerr.GroupIDNotFound)
+		mustCode(t, "no id", res.Groups[3].ErrorCode, kerr.InvalidGroupID)
 		g := res.Groups[1]
 		mustCode(t, "new", g.ErrorCode, nil)
 		if g.Group != "new" || g.State != "Stable" || g.Epoch != joined.MemberEpoch || g.AssignmentEpoch != joined.MemberEpoch ||

@@ -68,33 +68,40 @@ func (u *uniformity) free() []partition {
 func (u *uniformity) has(p partition) bool { _, ok := u.owner[p]; return ok }
 
 // level is for members that read the same topics: who holds more than the share gives
-// up, who holds less gets. Where partitions are left over, who holds most keeps one
-// more.
+// up, who holds less gets. Where partitions are left over, those have one more that hold
+// more already, then the last ones; and what nobody held is given before what was given
+// up: as Kafka does, in the order of the members' ids.
 func (u *uniformity) level() {
 	total := 0
 	for _, n := range u.a.partitions {
 		total += int(n)
 	}
 	share, extra := total/len(u.a.members), total%len(u.a.members)
-	order := make([]int, len(u.a.members))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(len(u.held[y]), len(u.held[x])) })
-	quota := make([]int, len(order))
-	for n, i := range order {
+	quota := make([]int, len(u.held))
+	for i, ps := range u.held {
 		quota[i] = share
-		if n < extra {
+		if len(ps) > share && extra > 0 {
 			quota[i]++
+			extra--
 		}
-		if ps := u.held[i]; len(ps) > quota[i] {
-			for _, p := range ps[quota[i]:] {
-				delete(u.owner, p)
-			}
-			u.held[i] = ps[:quota[i]]
+	}
+	for i := len(quota) - 1; extra > 0; i-- {
+		if quota[i] == share {
+			quota[i]++
+			extra--
 		}
 	}
 	free := u.free()
+	for i, ps := range u.held {
+		if len(ps) <= quota[i] {
+			continue
+		}
+		for _, p := range ps[quota[i]:] {
+			delete(u.owner, p)
+			free = append(free, p)
+		}
+		u.held[i] = ps[:quota[i]]
+	}
 	for i := range u.held {
 		n := min(quota[i]-len(u.held[i]), len(free))
 		for _, p := range free[:n] {
