@@ -91,6 +91,9 @@ func (c *Coordinator) Loaded(now time.Time, topics Topics) Effects {
 		now, _, ok := c.topics.Topic(topic)
 		return topics == nil || ok && (id == TopicID{} || id == now)
 	}
+	// What transactions bring for topics that are gone will not count either; nothing needs
+	// to be written, since it is not kept after the next replay.
+	pendingGone := c.pending.drop(func(k offsetKey, o offset) bool { return !keep(k.topic, o.topicID) })
 	c.out = Effects{}
 	c.retentionAt = now.Add(c.cfg.OffsetsRetentionCheckInterval)
 	for _, g := range c.sortedGroups() {
@@ -114,6 +117,9 @@ func (c *Coordinator) Loaded(now time.Time, topics Topics) Effects {
 		if len(gone) > 0 {
 			c.note(g, "%d offsets of topics that are gone are forgotten", len(gone))
 			c.forget(g, gone, func(error) {})
+		}
+		if n := pendingGone[g.id]; n > 0 {
+			c.note(g, "%d offsets that transactions have brought for topics that are gone are forgotten", n)
 		}
 	}
 	c.settle()

@@ -115,6 +115,24 @@ func (p *pendingOffsets) overtakenAt(k offsetKey, place uint64) {
 	}
 }
 
+// drop forgets those that are gone, and says how many of each group.
+func (p *pendingOffsets) drop(gone func(offsetKey, offset) bool) map[string]int {
+	n := map[string]int{}
+	for id, m := range p.byProducer {
+		for k, o := range m {
+			if gone(k, o.offset) {
+				delete(m, k)
+				p.less(k)
+				n[k.group]++
+			}
+		}
+		if len(m) == 0 {
+			delete(p.byProducer, id)
+		}
+	}
+	return n
+}
+
 // of returns the keys of a group, sorted.
 func (p *pendingOffsets) of(group string) (ks []offsetKey) {
 	for k := range p.count {

@@ -68,8 +68,14 @@ func (l *txnLog) step(e Event) (answer any) {
 	return answer
 }
 
-// restart replays the log.
+// restart replays the log; all topics are there.
 func (l *txnLog) restart() {
+	l.t.Helper()
+	l.restartWith(nil)
+}
+
+// restartWith is restart with these topics only; what is written then is durable.
+func (l *txnLog) restartWith(topics Topics) {
 	l.t.Helper()
 	l.c = New(txnLogConfig())
 	var n Replayed
@@ -90,7 +96,16 @@ func (l *txnLog) restart() {
 	if n.Skipped > 0 {
 		l.t.Fatalf("%+v", n)
 	}
-	l.c.Loaded(l.now, nil)
+	eff := l.c.Loaded(l.now, topics)
+	for i := 0; i < len(eff.Writes); i++ {
+		w := eff.Writes[i]
+		for _, r := range w.Records {
+			l.log = append(l.log, txnLogEntry{record: r, producer: -1})
+		}
+		for _, news := range []Event{Appended{ID: w.ID}, Durable{ID: w.ID}} {
+			eff.Writes = append(eff.Writes, l.c.Step(l.now, news).Writes...)
+		}
+	}
 }
 
 func (l *txnLog) codes(e Event) []int16 { return l.step(e).(CommitAnswer).Codes }
@@ -225,6 +240,47 @@ func TestTxnOffsetsRandom(t *testing.T) {
 					t.Fatalf("seed %d, step %d: %s has %v when it must be stable, want %v", seed, step, group, got, stable)
 				}
 			}
+		}
+	}
+}
+
+// A topic is deleted and the broker dies before the groups have heard of it: what open
+// transactions have brought for it is neither pending any more nor counts when they are
+// committed, over any number of starts; what they have brought for a topic that was made
+// anew under the name does.
+func TestPendingOffsetsOfATopicThatIsGone(t *testing.T) {
+	t.Parallel()
+	old, anew := TopicID{1}, TopicID{2}
+	put := func(l *txnLog, producer int64, id TopicID, partition int32, offset int64) {
+		l.t.Helper()
+		codes := l.codes(TxnCommit{Group: "g", Generation: -1, Producer: Producer{ID: producer}, Offsets: []CommitOffset{
+			{Topic: "t", TopicID: id, Partition: partition, Offset: offset},
+		}})
+		if codes[0] != 0 {
+			l.t.Fatal(codes)
+		}
+	}
+	for name, topics := range map[string]testTopics{"gone": {}, "made anew": {"t": {anew, 3}}} {
+		l := newTxnLog(t)
+		put(l, 1, old, 0, 10)
+		put(l, 1, old, 1, 11)
+		l.restartWith(topics)
+		if got := l.offsets("g", true); len(got) != 0 {
+			t.Errorf("%s: pending after the start: %v", name, got)
+		}
+		want := map[int32]int64{}
+		if name == "made anew" {
+			put(l, 2, anew, 1, 21)
+			put(l, 1, anew, 2, 22)
+			want = map[int32]int64{1: 21, 2: 22}
+		}
+		l.step(TxnEnd{ProducerID: 2, Commit: true})
+		l.step(TxnEnd{ProducerID: 1, Commit: true})
+		for i := range 3 {
+			if got := l.offsets("g", true); !maps.Equal(got, want) {
+				t.Errorf("%s: committed, %d starts later: %v, want %v", name, i, got, want)
+			}
+			l.restartWith(topics)
 		}
 	}
 }
