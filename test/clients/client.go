@@ -22,6 +22,9 @@ type Client struct {
 	// Timestamps says that a record's time can be given, NullHeaders that a header
 	// may have no value, AnyBytes that values of any bytes can be sent.
 	Timestamps, NullHeaders, AnyBytes bool
+	// EmptyHeaders says that it hands out a header without a value as one whose value
+	// is empty, NoEmptyValues that it sends null for a value that is empty.
+	EmptyHeaders, NoEmptyValues bool
 
 	// Consumer says that it has groups of KIP-848, ReadCommitted that it can leave
 	// out what was aborted, Transactions that it has transactions.
@@ -54,9 +57,10 @@ var All = []Client{
 	goClient(Client{Name: "sarama", Codecs: codecs, Idempotent: true, Timestamps: true, NullHeaders: true, AnyBytes: true,
 		ReadCommitted: true, Transactions: true, Admin: true}, "sarama", "github.com/IBM/sarama"),
 	// What the LZ4 of pure JavaScript writes, Apache's client cannot read: blocks that depend on each other.
-	{Name: "kafkajs", Codecs: []string{"none", "gzip", "snappy", "zstd"}, Idempotent: true, Timestamps: true, AnyBytes: true, ReadCommitted: true, Transactions: true, Admin: true,
-		install: []string{"node"}, start: func(modules string) []string { return []string{"node", modules + "/kafkajs.js"} },
-		file: "node/package.json", from: `"kafkajs": "`, to: `"`},
+	nodeClient(Client{Name: "kafkajs", Codecs: []string{"none", "gzip", "snappy", "zstd"}, Idempotent: true, Timestamps: true, AnyBytes: true,
+		ReadCommitted: true, Transactions: true, Admin: true}, "kafkajs", "kafkajs"),
+	nodeClient(Client{Name: "confluent-kafka-javascript", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true, EmptyHeaders: true, NoEmptyValues: true,
+		Consumer: true, ReadCommitted: true, Transactions: true, Admin: true}, "confluent", "@confluentinc/kafka-javascript"),
 	pythonClient(Client{Name: "kafka-python-newest", Codecs: codecs, Idempotent: true, Timestamps: true, AnyBytes: true,
 		ReadCommitted: true, Transactions: true,
 		Forgets: "a request of a transaction whose connection ends as it is to be sent is never sent"}, "newest", "client.py", "kafka-python"),
@@ -72,6 +76,13 @@ func pythonClient(c Client, environment, program, pkg string) Client {
 	return c
 }
 
+func nodeClient(c Client, program, pkg string) Client {
+	c.install = []string{"node", program}
+	c.start = func(modules string) []string { return []string{"node", modules + "/" + program + ".js"} }
+	c.file, c.from, c.to = "node/"+program+"/package.json", `"`+pkg+`": "`, `"`
+	return c
+}
+
 func goClient(c Client, program, module string) Client {
 	c.install = []string{"go", program}
 	c.start = func(bin string) []string { return []string{bin} }
@@ -84,7 +95,7 @@ func java(jars string) []string {
 		"-cp", jars + ":" + jars + "/*", "Client"}
 }
 
-//go:embed python/requirements-*.txt java/pom.xml node/package.json
+//go:embed python/requirements-*.txt java/pom.xml node/*/package.json
 var required embed.FS
 
 // goMod is golang/go.mod, which go:embed cannot reach: it is a module's border.

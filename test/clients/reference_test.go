@@ -130,6 +130,21 @@ func same(read record, want *kgo.Record) error {
 	return nil
 }
 
+// asRead is a record of the log as the client hands it out.
+func (c Client) asRead(r *kgo.Record) *kgo.Record {
+	if r == nil || !c.EmptyHeaders {
+		return r
+	}
+	read := *r
+	read.Headers = slices.Clone(r.Headers)
+	for i := range read.Headers {
+		if read.Headers[i].Value == nil {
+			read.Headers[i].Value = []byte{}
+		}
+	}
+	return &read
+}
+
 // equal tells null from empty.
 func equal(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 

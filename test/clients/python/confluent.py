@@ -338,6 +338,7 @@ def admin(brokers, prefix, pause):
     producer.flush()
     said = a.list_topics(topic).topics[topic]
     say("topic", len(said.partitions), sorted(p.leader for p in said.partitions.values()))
+    say("topics", sorted(t for t in a.list_topics().topics if t.startswith(prefix)))
 
     part = TopicPartition(topic, 0)
     for name, spec in (("earliest", OffsetSpec.earliest()), ("latest", OffsetSpec.latest())):
