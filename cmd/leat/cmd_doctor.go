@@ -121,14 +121,18 @@ func (a *app) lookAt(ctx context.Context, dir string, verify bool) error {
 // tellDoctor writes a report for people.
 func (a *app) tellDoctor(w io.Writer, r *doctor.Report) error {
 	state := "stopped properly"
-	if !r.Clean {
+	switch {
+	case r.Clean:
+	case r.Recovered == 0: // a restored backup, too
+		state = "the next start has nothing to recover"
+	default:
 		state = fmt.Sprintf("not stopped properly: the next start recovers %s from the write-ahead log", batches(int64(r.Recovered)))
 	}
 	if r.Problem != "" {
 		state = "cannot be started"
 	}
 	fmt.Fprintf(w, "Directory   %s, format version %d, cluster %s\n", r.Dir, r.Version, r.ClusterID)
-	fmt.Fprintf(w, "State       %s; started %s (leader epoch %d)\n", state, cli.Count(int64(r.Starts), "time"), r.Starts)
+	fmt.Fprintf(w, "State       %s; leader epoch %d, one more with each start\n", state, r.Starts)
 	fmt.Fprintf(w, "Files       checkpoint %d bytes; write-ahead log %s, %d bytes\n", r.CheckpointBytes, cli.Count(int64(r.WALFiles), "file"), r.WALBytes)
 	if r.Problem == "" {
 		fmt.Fprintf(w, "Logs        %s of %s, %s, %d bytes\n", cli.Count(int64(r.Partitions), "partition"), cli.Count(int64(r.Topics), "topic"), cli.Count(int64(r.Segments), "segment"), r.Bytes)

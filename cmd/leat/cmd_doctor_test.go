@@ -83,7 +83,7 @@ func TestDoctorOnlyLooks(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	out := b.mustRun("doctor", dir)
-	b.contains(out, "stopped properly; started 1 time (leader epoch 1)")
+	b.contains(out, "stopped properly; leader epoch 1, one more with each start")
 	b.contains(out, "in     0          0      100  1")
 	b.mustRun("doctor", dir, "--materialize", "--dry-run")
 	b.same(b.mustRun("doctor", dir, "--repair", "cut", "--yes"), "no partition is damaged\n")
