@@ -207,7 +207,8 @@ func clientError(fn func(error)) func(error) {
 	}
 }
 
-// Wait waits until the change at p is on disk.
+// Wait waits until the change at p is on disk, also for who has gathered it, or
+// something before it, and has not called Flush yet.
 func (s *Store) Wait(ctx context.Context, p Pos) error {
 	done := sched.NewEvent()
 	var failed error
@@ -215,6 +216,7 @@ func (s *Store) Wait(ctx context.Context, p Pos) error {
 		failed = err
 		done.Set()
 	})
+	s.wal.Wake()
 	if !done.WaitOr(ctx) {
 		return context.Cause(ctx)
 	}

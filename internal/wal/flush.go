@@ -38,6 +38,16 @@ func (w *WAL) Flush() {
 	w.finish(groups, w.flush(groups))
 }
 
+// Wake has the flusher flush what has gathered, for who is going to wait and may have
+// gathered some of it.
+func (w *WAL) Wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.busy && !w.empty() {
+		w.work.Signal()
+	}
+}
+
 // empty reports whether nothing waits to be flushed. Called with mu held.
 func (w *WAL) empty() bool { return w.open == nil && len(w.sealed) == 0 }
 
