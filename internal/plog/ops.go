@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/mutant"
+	"github.com/leatdev/leat/internal/sched"
 	"github.com/leatdev/leat/internal/wal"
 )
 
@@ -165,6 +167,9 @@ type unit struct {
 	wait   Pos
 	before []wal.Syncer
 	parts  []part
+	// ended is set when the transactions that the unit ends may be seen to have ended;
+	// nil where it ends none.
+	ended *atomic.Bool
 	// one is the memory for a Submit of one op, as nearly all are.
 	one struct {
 		logs    [1]*Log
@@ -287,7 +292,10 @@ func (u *unit) append(p *part, r *Result) error {
 	}
 	seg.add(b.BaseOffset(), b.LastOffset(), b.MaxTimestamp(), uint32(len(b)))
 	l.next = b.NextOffset()
-	l.appendTxn(b)
+	if p.op.marker != nil && u.ended == nil {
+		u.ended = new(atomic.Bool)
+	}
+	l.appendTxn(b, u.ended)
 	return nil
 }
 
@@ -373,6 +381,15 @@ func (u *unit) undoPart(p *part) {
 func (u *unit) done(err error) {
 	if err != nil && !mutant.On("highwatermark-after-failure") {
 		return // the high watermark stays where it is
+	}
+	if u.ended != nil { // at one moment in all logs
+		for i := range u.parts {
+			raise(&u.parts[i].log.hw, u.parts[i].end)
+			if mutant.On("ends-one-by-one") {
+				sched.Yield()
+			}
+		}
+		u.ended.Store(true)
 	}
 	for i := range u.parts {
 		p := &u.parts[i]

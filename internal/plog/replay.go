@@ -290,7 +290,7 @@ func (rp *replay) batch(l *Log, f *wal.Frame) error {
 	}
 	// Large batches are written anew, too: nothing is trusted that this process
 	// has not synced itself.
-	l.appendTxn(b)
+	l.appendTxn(b, nil)
 	l.appended(b, marker, &wal.Frame{Kind: wal.KindBatch, SegBase: f.SegBase, SegPos: f.SegPos, Data: data}, 0, rp.store.opt.Now().UnixMilli())
 	seg.add(b.BaseOffset(), b.LastOffset(), b.MaxTimestamp(), uint32(len(b)))
 	if b.LogAppendTime() {

@@ -3,6 +3,7 @@ package plog
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -59,23 +60,30 @@ type unstable struct {
 
 // unstableTxn is a transaction from its first offset on; marker is the offset of what
 // ended it, -1 while it is open.
-type unstableTxn struct{ producer, first, marker int64 }
+type unstableTxn struct {
+	producer, first, marker int64
+	// shown is set when the marker may be seen, in all logs that the same unit ends the
+	// transaction in: one for all of them, so that readers see that at one moment. nil
+	// while it is open, and for one whose end was found by a start.
+	shown *atomic.Bool
+}
 
 // begin notes a transaction that begins at an offset: before anything of it can
 // become durable.
 func (u *unstable) begin(producer, first int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.txns = append(u.txns, unstableTxn{producer, first, -1})
+	u.txns = append(u.txns, unstableTxn{producer: producer, first: first, marker: -1})
 }
 
-// end notes the marker of the producer's open transaction, if it has one.
-func (u *unstable) end(producer, marker int64) {
+// end notes the marker of the producer's open transaction, if it has one, and what will
+// say that it may be seen.
+func (u *unstable) end(producer, marker int64, shown *atomic.Bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for i := range u.txns {
 		if t := &u.txns[i]; t.producer == producer && t.marker < 0 {
-			t.marker = marker
+			t.marker, t.shown = marker, shown
 		}
 	}
 }
@@ -87,16 +95,16 @@ func (u *unstable) undo(offset int64) {
 	u.txns = slices.DeleteFunc(u.txns, func(t unstableTxn) bool { return t.first == offset })
 	for i := range u.txns {
 		if t := &u.txns[i]; t.marker == offset {
-			t.marker = -1
+			t.marker, t.shown = -1, nil
 		}
 	}
 }
 
-// settle forgets transactions whose marker is durable.
+// settle forgets transactions whose end readers know.
 func (u *unstable) settle(hw int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.txns = slices.DeleteFunc(u.txns, func(t unstableTxn) bool { return t.marker >= 0 && t.marker < hw })
+	u.txns = slices.DeleteFunc(u.txns, func(t unstableTxn) bool { return t.marker >= 0 && t.over(hw) })
 	if len(u.txns) == 0 {
 		u.txns = nil
 	}
@@ -121,11 +129,16 @@ func (u *unstable) below(hw int64) int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for i := range u.txns {
-		if t := &u.txns[i]; t.marker < 0 || t.marker >= hw && !mutant.On("early-laststable") {
+		if t := &u.txns[i]; t.marker < 0 || !t.over(hw) && !mutant.On("early-laststable") {
 			return min(hw, t.first)
 		}
 	}
 	return hw
+}
+
+// over reports whether readers know the end of a transaction that has a marker.
+func (t *unstableTxn) over(hw int64) bool {
+	return t.marker < hw && (t.shown == nil || t.shown.Load() || mutant.On("ends-one-by-one"))
 }
 
 // LastStable returns the last stable offset (KIP-98): every transaction below it has
@@ -138,14 +151,14 @@ func (l *Log) LastStable() int64 {
 
 // appendTxn notes what a transactional batch at its offset begins or ends. Called with
 // mu held, before the batch is queued: once it is durable nobody may take it for
-// stable.
-func (l *Log) appendTxn(b kafka.Batch) {
+// stable. shown is what says later that a marker may be seen.
+func (l *Log) appendTxn(b kafka.Batch, shown *atomic.Bool) {
 	if !b.Transactional() {
 		return
 	}
 	switch p := l.pids[b.ProducerID()]; {
 	case b.Control():
-		l.txns.end(b.ProducerID(), b.BaseOffset())
+		l.txns.end(b.ProducerID(), b.BaseOffset(), shown)
 	case p == nil || p.open < 0:
 		l.txns.begin(b.ProducerID(), b.BaseOffset())
 	}

@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/mutant"
 )
 
 // AbortedTxn is a transaction that was aborted, as a log's transaction index has it
@@ -106,6 +107,9 @@ func (l *Log) abortedIn(from, to int64) ([]AbortedTxn, error) {
 		add(fresh)
 	}
 	slices.SortStableFunc(out, func(a, b AbortedTxn) int { return cmp.Compare(a.First, b.First) })
+	if mutant.On("abort-forgotten") && len(out) > 1 {
+		out = out[:len(out)-1]
+	}
 	return out, nil
 }
 

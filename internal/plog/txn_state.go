@@ -72,7 +72,7 @@ func (l *Log) restoreTxns() {
 	l.txns.txns = nil
 	for id, p := range l.pids {
 		if p.open >= 0 {
-			l.txns.txns = append(l.txns.txns, unstableTxn{id, p.open, -1})
+			l.txns.txns = append(l.txns.txns, unstableTxn{producer: id, first: p.open, marker: -1})
 		}
 	}
 	slices.SortFunc(l.txns.txns, func(a, b unstableTxn) int { return cmp.Compare(a.first, b.first) })

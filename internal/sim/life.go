@@ -83,7 +83,7 @@ func (e ending) power() bool { return e != killed }
 
 // Stats counts what a run has met.
 type Stats struct {
-	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips, Shared, Txns, Team int
+	Lives, Ops, Records, Acked, Read, Commits, Topics, Refused, Faults, Duplicates, Compactions, DeletedRecords, CutRecoveries, Flips, Shared, Txns, Team, Dependencies, LegalCycles int
 }
 
 func newRun(seed uint64, trace bool) *run {
@@ -138,6 +138,9 @@ func (r *run) lives() error {
 		if err := r.live(i, i == n-1); err != nil {
 			return fmt.Errorf("life %d (to end with %s): %w", i+1, r.life.end, err)
 		}
+	}
+	if err := r.checkIsolation(); err != nil {
+		return err
 	}
 	if r.rng.IntN(3) == 0 && !r.mem.ruined && !r.mem.groupsRuined && !r.sick {
 		return r.flip()
@@ -358,4 +361,6 @@ func (s *Stats) add(o Stats) {
 	s.Flips += o.Flips
 	s.Shared += o.Shared
 	s.Txns += o.Txns
+	s.Dependencies += o.Dependencies
+	s.LegalCycles += o.LegalCycles
 }

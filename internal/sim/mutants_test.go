@@ -44,6 +44,8 @@ var mutants = []struct {
 	{"marker-apart", `a transaction that nobody has open hangs|records are committed`, 600},
 	{"partition-late", `a transaction that nobody has open hangs`, 300},
 	{"early-laststable", `has no durable end`, 60},
+	{"ends-one-by-one", `transactions: G-single`, 600},
+	{"abort-forgotten", `G1a|it is aborted`, 300},
 	{"uncommitted-offsets", `the group's offset is`, 300},
 	{"early-share-ack", `comes to a share group again`, 200},
 	{"share-dead-letter-apart", `dead letters`, 1000},

@@ -132,7 +132,7 @@ func (r *run) judge(member string, p *partition, at *broker.Partition, got []int
 		acks = append(acks, share.Ack{First: o, Last: o, Types: []int8{int8(what)}})
 	}
 	r.hist.note("%s acknowledges %d offsets of %s from %d on", member, len(got), p, got[0])
-	pos, code := r.b.Shares.Acknowledge(shareGroup, member, at, acks, false)
+	pos, code := r.b.Shares.Acknowledge(shareGroup, member, at, acks, false, false)
 	err := kerr.ErrorForCode(code)
 	if err == nil {
 		err = r.b.Store.Wait(context.Background(), pos)

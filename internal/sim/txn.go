@@ -4,7 +4,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/coord/txn"
+	"github.com/leatdev/leat/internal/isolation"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
@@ -33,6 +33,7 @@ type txnWorld struct {
 	clients []*txnClient
 	byID    map[string]*sentTxn // by record
 	stable  [txnPartitions]int64
+	told    told
 	made    bool // the topic is there
 	ruined  bool // errors of the disk have been taken for damage
 }
@@ -55,6 +56,7 @@ func (o txnOutcome) String() string {
 // sentTxn is one transaction.
 type sentTxn struct {
 	name     string
+	n        int // in told
 	producer int64
 	outcome  txnOutcome
 	records  []txnRecord
@@ -80,6 +82,7 @@ type txnClient struct {
 	last     *sentTxn // open, or not known to be through
 	offset   int64    // of its partition of the group: the newest that counts
 	produced int
+	fence    int // its InitProducerId in told
 }
 
 func newTxnWorld(seed uint64) txnWorld {
@@ -137,6 +140,7 @@ func (c *txnClient) init() bool {
 	}
 	req.TransactionalID = kmsg.StringPtr(fmt.Sprintf("id%d", c.n))
 	done := sched.NewEvent()
+	fence := r.txns.told.fence(c)
 	var got txn.InitAnswer
 	r.b.Txns.Init(req, func(a txn.InitAnswer) { got = a; done.Set() })
 	done.Wait()
@@ -151,7 +155,8 @@ func (c *txnClient) init() bool {
 	if c.pid == got.ProducerID && got.Epoch <= c.epoch {
 		r.fail("client %d: epoch %d after %d of producer %d", c.n, got.Epoch, c.epoch, c.pid)
 	}
-	c.pid, c.epoch, c.ready = got.ProducerID, got.Epoch, true
+	r.txns.told.fenced(fence, got.ProducerID, got.Epoch)
+	c.pid, c.epoch, c.ready, c.fence = got.ProducerID, got.Epoch, true, fence
 	c.seq = [txnPartitions]int32{}
 	if err := c.settle(); err != nil {
 		r.fail("client %d: %v", c.n, err)
@@ -231,6 +236,7 @@ func (c *txnClient) transaction() {
 	r := c.r
 	c.count++
 	t := &sentTxn{name: fmt.Sprintf("transaction %d of client %d", c.count, c.n), producer: c.pid}
+	t.n = r.txns.told.transaction(t.name, c.fence)
 	c.last = t
 	for range sched.Draw(4) {
 		pause()
@@ -264,6 +270,7 @@ func (c *txnClient) transaction() {
 	}
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch = fmt.Sprintf("id%d", c.n), c.pid, c.epoch
 	r.hist.note("%s: %s", t.name, t.outcome)
+	r.txns.told.ask(t.n)
 	done := sched.NewEvent()
 	var got txn.EndAnswer
 	r.b.Txns.End(req, func(a txn.EndAnswer) { got = a; done.Set() })
@@ -280,6 +287,11 @@ func (c *txnClient) transaction() {
 		return
 	}
 	r.stat.Txns++
+	how := isolation.Aborted
+	if commit {
+		how = isolation.Committed
+	}
+	r.txns.told.ended(t.n, how)
 	if commit && t.outcome == txnCommitting {
 		t.outcome = txnCommitted
 	} else if !commit {
@@ -309,6 +321,7 @@ func (c *txnClient) send(t *sentTxn, p int32) bool {
 	b := kafka.Build(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: c.pid, Epoch: c.epoch, Sequence: c.seq[p]}},
 		[]kafka.Record{{Timestamp: sched.Now().UnixMilli(), Key: []byte("k"), Value: []byte(id)}})
 	r.txns.byID[id] = t
+	note := r.txns.told.send(t.n, c, p, id)
 	got, err := r.b.ProduceFrom(context.Background(), at, b, broker.TxnProducer{ID: fmt.Sprintf("id%d", c.n), Implicit: !c.v1}, false)
 	r.hist.note("%s: %s to %s-%d: offset %d, %v", t.name, id, txnTopic, p, got.Base, err)
 	if err != nil {
@@ -320,6 +333,7 @@ func (c *txnClient) send(t *sentTxn, p int32) bool {
 		return false
 	}
 	r.stat.Records++
+	r.txns.told.sent(note, got.Base)
 	t.records = append(t.records, txnRecord{id, p, got.Base})
 	return true
 }
@@ -391,153 +405,6 @@ func (r *run) groupOffset(c *txnClient) (int64, bool) {
 	})
 	done.Wait()
 	return max(offset, 0), code == 0
-}
-
-// readCommitted reads a partition as a reader of committed data, and checks what it
-// sees. settled: no transaction is open or under way.
-func (r *run) readCommitted(p int32, settled bool) error {
-	at := r.b.Partition(txnTopic, p)
-	was := r.txns.stable[p] // others may see more while this looks
-	stable := at.Log.LastStable()
-	if stable < was {
-		return fmt.Errorf("%s-%d: last stable offset %d, and it was %d: what was seen is taken back", txnTopic, p, stable, was)
-	}
-	r.txns.stable[p] = max(stable, r.txns.stable[p])
-	if hw := at.Log.HighWatermark(); settled && stable < hw {
-		return fmt.Errorf("%s-%d: last stable offset %d below the high watermark %d: a transaction that nobody has open hangs", txnTopic, p, stable, hw)
-	}
-	open, err := r.openIn(at.Log)
-	if err != nil {
-		return nil // the disk
-	}
-	if open < stable {
-		return fmt.Errorf("%s-%d: the last stable offset was %d, and the transaction that begins at %d has no durable end: what is seen may be taken back", txnTopic, p, stable, open)
-	}
-	seen, err := r.committedIn(p)
-	if err != nil {
-		return nil // the disk
-	}
-	for id := range seen {
-		switch t := r.txns.byID[id]; {
-		case t == nil:
-			return fmt.Errorf("%s-%d: %s was sent by nobody", txnTopic, p, id)
-		case t.outcome == txnCommitting:
-			t.outcome = txnCommitted
-		case t.outcome != txnCommitted:
-			return fmt.Errorf("%s-%d: %s of %s is shown as committed: it is %s", txnTopic, p, id, t.name, t.outcome)
-		}
-	}
-	for id, t := range r.txns.byID {
-		i := slices.IndexFunc(t.records, func(rec txnRecord) bool { return rec.id == id })
-		if t.outcome == txnCommitted && i >= 0 && t.records[i].partition == p && t.records[i].offset < stable && !seen[id] {
-			return fmt.Errorf("%s-%d: %s at offset %d of %s is lost: it was committed", txnTopic, p, id, t.records[i].offset, t.name)
-		}
-	}
-	return nil
-}
-
-// openIn walks over all that is durable, and returns where the earliest transaction
-// begins that has no end there; the high watermark when there is none.
-func (r *run) openIn(l *plog.Log) (int64, error) {
-	hw := l.HighWatermark()
-	open := map[int64]int64{}
-	for next := l.Start(); next < hw; {
-		data, err := l.Read(next, 16<<10, true)
-		if err != nil {
-			return 0, r.txnRead(err)
-		}
-		for len(data) > 0 {
-			var b kafka.Batch
-			if b, data, err = kafka.NextBatch(data); err != nil {
-				r.fail("read: %v", err)
-			}
-			if _, is := open[b.ProducerID()]; b.Control() {
-				delete(open, b.ProducerID())
-			} else if !is {
-				open[b.ProducerID()] = b.BaseOffset()
-			}
-			next = b.NextOffset()
-		}
-	}
-	for _, first := range open {
-		hw = min(hw, first)
-	}
-	return hw, nil
-}
-
-// committedIn reads the values of a partition that readers of committed data see.
-func (r *run) committedIn(p int32) (map[string]bool, error) {
-	at := r.b.Partition(txnTopic, p)
-	seen := map[string]bool{}
-	for next := at.Log.Start(); ; {
-		recs, err := at.Log.FetchStable(next, 4<<10, true)
-		if err != nil {
-			return nil, r.txnRead(err)
-		}
-		if recs.Size() == 0 {
-			return seen, nil
-		}
-		to := recs.Next()
-		data := make([]byte, recs.Size())
-		_, err = recs.ReadAt(data, 0)
-		recs.Release()
-		if err != nil {
-			return nil, r.txnRead(err)
-		}
-		aborted, err := at.Log.Aborted(next, to)
-		if err != nil {
-			return nil, r.txnRead(err)
-		}
-		if err := seeCommitted(data, next, aborted, seen); err != nil {
-			r.fail("%s-%d: %v", txnTopic, p, err)
-		}
-		next = to
-	}
-}
-
-// txnRead is an error of reading that only a failing disk may give.
-func (r *run) txnRead(err error) error {
-	if !r.faulty() && !errors.Is(err, kerr.OffsetOutOfRange) {
-		r.fail("read committed: %v", err)
-	}
-	return err
-}
-
-// seeCommitted takes the values out of batches as clients do (KIP-98).
-func seeCommitted(data []byte, from int64, aborted []plog.AbortedTxn, seen map[string]bool) error {
-	if !slices.IsSortedFunc(aborted, func(a, b plog.AbortedTxn) int { return int(a.First - b.First) }) {
-		return fmt.Errorf("aborted transactions are not sorted: %v", aborted)
-	}
-	gone := map[int64]bool{}
-	for len(data) > 0 {
-		b, rest, err := kafka.NextBatch(data)
-		if err != nil {
-			return err
-		}
-		data = rest
-		for len(aborted) > 0 && aborted[0].First <= b.LastOffset() {
-			gone[aborted[0].ProducerID] = true
-			aborted = aborted[1:]
-		}
-		if b.Control() {
-			if m, _, _ := b.Marker(); !m.Commit {
-				delete(gone, m.ProducerID)
-			}
-			continue
-		}
-		if gone[b.ProducerID()] {
-			continue
-		}
-		for rec, err := range b.Records(1 << 20) {
-			if err != nil {
-				return err
-			}
-			if rec.Offset >= from {
-				seen[string(rec.Value)] = true
-			}
-		}
-	}
-	return nil
 }
 
 // checkTxns compares, after a start, what has become of all transactions: every client
