@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"sort"
 
@@ -368,17 +367,15 @@ func (l *Log) ReadAll(fn func(kafka.Batch) error) error {
 	return nil
 }
 
-// endsAt says whether a log whose end is known may have no batch from an offset on:
-// compaction and repairs may have taken the last ones, but only out of segments that
-// they have rewritten, or whole segments.
+// endsAt says whether a log may have no batch between an offset and its end: compaction
+// and repairs may have taken the last ones out of a segment that they have rewritten.
 func (l *Log) endsAt(offset, end int64) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	n := len(l.segs)
-	if n == 0 || l.segs[n-1].next <= offset || l.segs[n-1].gen > 0 && len(l.tail) == 0 {
+	if n := len(l.segs); n > 0 && l.segs[n-1].gen > 0 && l.segs[n-1].next >= end && len(l.tail) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s ends at offset %d, but nothing can be read from %d on, where segment %s should have more: check it with `leat doctor`", kerr.KafkaStorageError, l.id, end, offset, path.Base(l.segs[n-1].file("", logSuffix)))
+	return fmt.Errorf("%w: %s ends at offset %d, but nothing can be read from %d on: check it with `leat doctor`", kerr.KafkaStorageError, l.id, end, offset)
 }
 
 // readUpTo copies batches that begin below limit to the start of buf, which it may

@@ -77,17 +77,21 @@ func (w *txnWalk) wrong(l *Log, st *logState) (out []string) {
 		}
 	}
 	var have []AbortedTxn
+	byMarker := map[int64]AbortedTxn{}
 	for i := range st.segs {
 		as, err := l.readAborted(&st.segs[i])
 		if err != nil {
 			return append(out, fmt.Sprintf("transaction index of segment %d: %v", st.segs[i].base, err))
 		}
 		have = append(have, as...)
+		for _, a := range as {
+			byMarker[a.Last] = a
+		}
 	}
 	for _, a := range w.aborted {
 		// Compaction and retention may have taken data: then the walk sees less of it than
 		// there was.
-		if !slices.ContainsFunc(have, func(h AbortedTxn) bool { return h.ProducerID == a.ProducerID && h.Last == a.Last && h.First <= a.First }) {
+		if h, ok := byMarker[a.Last]; !ok || h.ProducerID != a.ProducerID || h.First > a.First {
 			out = append(out, fmt.Sprintf("the aborted transaction of producer %d at offsets %d to %d is not in the transaction index", a.ProducerID, a.First, a.Last))
 		}
 	}
