@@ -39,7 +39,12 @@ func (t *Txns) produce(from TxnProducer, p *Partition, batch kafka.Batch, submit
 	var results []plog.Result
 	var pos plog.Pos
 	at := txn.Partition{Topic: p.Topic(), Partition: p.Index}
-	data := plog.Begins(plog.Append(p.Log, batch))
+	data := plog.Append(p.Log, batch)
+	if from.Implicit {
+		data = plog.BeginsAtZero(data)
+	} else {
+		data = plog.Begins(data)
+	}
 	code := s.enter(from, batch.ProducerID(), batch.ProducerEpoch(), at, func(record ...plog.Op) (plog.Pos, error) {
 		var err error
 		if mutant.On("partition-late") && len(record) > 0 {

@@ -24,9 +24,10 @@ type Op struct {
 	name  string
 	cfg   Config
 	start int64
-	// marker is what a control batch says; nil for others. begins: see Begins.
-	marker *kafka.Marker
-	begins bool
+	// marker is what a control batch says; nil for others. begins and zero: see Begins
+	// and BeginsAtZero.
+	marker       *kafka.Marker
+	begins, zero bool
 }
 
 // Append adds one checked batch to l. Base offset and leader epoch are set in

@@ -22,6 +22,15 @@ func Begins(op Op) Op {
 	return op
 }
 
+// BeginsAtZero is Begins for a producer of transaction version 2, where a transaction
+// has an epoch of its own (KIP-890): in a log that knows no batch of the producer it
+// begins with sequence 0. What begins later has something before it that is still on its
+// way, and would be refused for good once this is in the log.
+func BeginsAtZero(op Op) Op {
+	op.begins, op.zero = true, true
+	return op
+}
+
 // Mark ends a producer's transaction in l, at the time ts (ms): the coordinator's
 // decision, to be submitted together with all else that it means. A log that is gone,
 // or that knows a newer epoch of the producer, needs no marker: nothing is appended.
@@ -197,6 +206,9 @@ func (l *Log) checkProducer(op *Op) (*sentBatch, error) {
 	// Where no transaction is open its coordinator has the first word, as in Kafka.
 	if open := l.pids.checkTxn(op.batch, op.begins); open != nil {
 		return nil, open
+	}
+	if p := l.pids[op.batch.ProducerID()]; op.zero && op.batch.BaseSequence() > 0 && (p == nil || len(p.recent) == 0) {
+		return nil, kerr.OutOfOrderSequenceNumber
 	}
 	return nil, err
 }

@@ -100,6 +100,7 @@ func TestTransactionsInALog(t *testing.T) {
 		}
 	}
 	refused(Append(l, transactional(1, 0, 0, "a")), ErrNoTransaction)
+	refused(BeginsAtZero(Append(l, transactional(3, 0, 2, "overtook what is still on its way"))), kerr.OutOfOrderSequenceNumber)
 	mustSubmit(t, s, Begins(Append(l, transactional(1, 0, 0, "a"))))
 	mustSubmit(t, s, Append(l, transactional(1, 0, 1, "b")))
 	mustSubmit(t, s, Append(l, batchOf(1, "plain")))
@@ -115,11 +116,20 @@ func TestTransactionsInALog(t *testing.T) {
 	refused(Begins(Append(l, transactional(1, 0, 2, "zombie"))), kerr.InvalidProducerEpoch)
 	refused(Append(l, transactional(1, 1, 0, "not begun")), ErrNoTransaction)
 	refused(Begins(Append(l, transactional(1, 1, 4, "hole"))), kerr.OutOfOrderSequenceNumber)
+	refused(BeginsAtZero(Append(l, transactional(1, 2, 4, "hole, with the next epoch"))), kerr.OutOfOrderSequenceNumber)
 	mustSubmit(t, s, Mark(l, marker(2, 5, false), 2000))
 	mustSubmit(t, s, Mark(l, marker(2, 4, true), 2000)) // it is past that
 	if l.LastStable() != 6 || l.End() != 6 {
 		t.Fatalf("stable %d, end %d", l.LastStable(), l.End())
 	}
+	defer func() { // a producer that is known goes on, and repeats
+		mustSubmit(t, s, BeginsAtZero(Append(l, transactional(2, 5, 1, "y"))))
+		if rs := mustSubmit(t, s, BeginsAtZero(Append(l, transactional(2, 5, 1, "y")))); !rs[0].Duplicate || l.End() != 7 {
+			t.Errorf("%+v, end %d", rs[0], l.End())
+		}
+		// In version 1 retention may have taken what was known.
+		mustSubmit(t, s, Begins(Append(l, transactional(4, 0, 9, "z"))))
+	}()
 	if got, want := committed(t, l, 1), []string{"0=a", "1=b", "2=plain"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

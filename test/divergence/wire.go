@@ -63,18 +63,13 @@ var OnTheWire = []Wire{
 	{
 		Key: 0, Case: "TestRandomSequences", What: "such a repeat in any sequence", Kafka: "log_append_time is the batch's largest timestamp", Leat: "-1",
 		Because:   "as in the first answer: there is no time of appending",
-		OnlyKafka: `Produce v\d+\.Topics/t\d\.Partitions/\d\.LogAppendTime = (base|-1)`, OnlyLeat: `Produce v\d+\.Topics/t\d\.Partitions/\d\.LogAppendTime = -1`,
+		OnlyKafka: `Produce v\d+ repeat\.Topics/t\d\.Partitions/\d\.LogAppendTime = (base|now)`, OnlyLeat: `Produce v\d+ repeat\.Topics/t\d\.Partitions/\d\.LogAppendTime = -1`,
 	},
 	{
 		Key: 0, Case: "TestIdempotentProducer", What: "a producer id with epoch -1", Kafka: "INVALID_PRODUCER_EPOCH when the producer is known", Leat: "INVALID_RECORD",
 		Because:   "refused before it is compared with anything",
 		OnlyKafka: `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_PRODUCER_EPOCH`,
 		OnlyLeat:  `negative epoch\.Topics/t\.Partitions/0\.ErrorCode = INVALID_RECORD`,
-	},
-	{
-		Key: 0, Case: "TestFirstSequenceOfATransaction", What: "v12 and above: a transaction's first batch in a partition that does not know the producer, with a sequence other than 0", Kafka: "OUT_OF_ORDER_SEQUENCE_NUMBER", Leat: "stored, as in v11 and below",
-		Because:   "retention may have taken what was known of the producer, which then goes on (KIP-360)",
-		OnlyKafka: `begins at 2 v1[23]\.Topics`, OnlyLeat: `begins at 2 v1[23]\.Topics`,
 	},
 	{
 		Key: 0, Case: "TestRepeatOfAnEndedTransaction", What: "a transactional batch that comes again after its transaction's end", Kafka: "INVALID_PRODUCER_EPOCH or INVALID_PRODUCER_ID_MAPPING, whatever the coordinator says", Leat: "answered as the first time",
@@ -162,6 +157,12 @@ var OnTheWire = []Wire{
 		Key: 19, Case: "TestRandomSequences", What: "the source of min.insync.replicas", Kafka: "the cluster's dynamic config, set by eligible.leader.replicas.version", Leat: "the default",
 		Because:   "there are no eligible leader replicas",
 		OnlyKafka: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 3`, OnlyLeat: `CreateTopics v\d\.Topics/t\d\.Configs/min\.insync\.replicas\.Source = 5`,
+	},
+	{
+		Key: 26, Case: "TestEndOfAFencedProducer", What: "v5: a producer that another one has fenced ends its transaction before that one has its epoch", Kafka: "takes it for a retry: INVALID_TXN_STATE for a commit, for an abort the epoch after its own", Leat: "PRODUCER_FENCED, as a moment later and as up to v4",
+		Because:   "it is fenced, and must not go on with an epoch that it is told",
+		OnlyKafka: `commit (true|false) v5: the first ends\.(ErrorCode = (INVALID_TXN_STATE|ok)|ProducerID = |ProducerEpoch = )`,
+		OnlyLeat:  `commit (true|false) v5: the first ends\.(ErrorCode = PRODUCER_FENCED|ProducerID = |ProducerEpoch = )`,
 	},
 	{
 		Key: 28, Case: "TestRefusedOffsetsOfATransaction", What: "v5: offsets that are refused for their member", Kafka: "the group is in the transaction all the same", Leat: "it is not",
@@ -262,6 +263,18 @@ var OnTheWire = []Wire{
 		Because:   "it would hear of them up to an interval late",
 		OnlyKafka: `.*\.HeartbeatIntervalMillis = 5000`,
 		OnlyLeat:  `.*\.HeartbeatIntervalMillis = 1000`,
+	},
+	{
+		Key: 69, Case: "TestRandomConsumerGroups", What: "the assignment epoch of any group that has become empty", Kafka: "4.3.1: the one before; 4.4: the group's", Leat: "the group's",
+		Because:   "nobody is to be assigned anything: the group is not behind",
+		OnlyKafka: `ConsumerGroupDescribe v\d of nobody\.Groups/g\d\.AssignmentEpoch = \d+`,
+		OnlyLeat:  `ConsumerGroupDescribe v\d of nobody\.Groups/g\d\.AssignmentEpoch = \d+`,
+	},
+	{
+		Key: 68, Case: "TestRandomConsumerGroups", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
+		Because:   "it would hear of them up to an interval late",
+		OnlyKafka: `ConsumerGroupHeartbeat v\d\.HeartbeatIntervalMillis = [56]000`,
+		OnlyLeat:  `ConsumerGroupHeartbeat v\d\.HeartbeatIntervalMillis = 1[02]00`,
 	},
 	{
 		Key: 68, Case: "TestConsumerGroupSubscriptions", What: "the interval that a member is told while it waits for partitions of another one", Kafka: "the usual", Leat: "a fifth of it",
