@@ -123,3 +123,14 @@ func TestJoinWithoutProtocols(t *testing.T) {
 		s.note("groups after it", list, 5)
 	})
 }
+
+// What the broker compresses itself.
+func TestSizeOfWhatTheBrokerCompressed(t *testing.T) {
+	compare(t, func(s *script) {
+		name, id := s.topic("t", 1, "compression.type=gzip")
+		s.note("produce", produce(name, id, 1, s.batch(kafka.BatchSpec{}, "a", "b", "b", "b", "b")), 9)
+		req := kmsg.NewPtrDescribeLogDirsRequest()
+		req.Topics = []kmsg.DescribeLogDirsRequestTopic{{Topic: name, Partitions: []int32{0}}}
+		s.note("gzip", req, 4)
+	})
+}

@@ -70,7 +70,11 @@ func (s *script) walk(at string, v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if f.IsExported() && !ignored[f.Name] {
+			switch {
+			case !f.IsExported() || ignored[f.Name]:
+			case f.Name == "Epoch" && v.FieldByName("AssignmentEpoch").IsValid(): // a group's, not a leader's
+				s.walk(at+".Epoch", v.Field(i))
+			default:
 				s.field(at, f.Name, v.Field(i))
 			}
 		}
@@ -148,12 +152,14 @@ func (s *script) key(v reflect.Value) string {
 	if f := v.FieldByName("LastSequence"); f.IsValid() { // DescribeProducers
 		return "/" + s.producer(v.FieldByName("ProducerID").Int())
 	}
-	for _, name := range []string{"Topic", "TopicID", "Partition", "RelativeOffset", "Group", "TransactionalID", "Type", "Name"} {
+	for _, name := range []string{"Topic", "TopicID", "Partition", "RelativeOffset", "Group", "GroupID", "TransactionalID", "MemberID", "Type", "Name"} {
 		f := v.FieldByName(name)
 		switch {
 		case !f.IsValid() || f.IsZero() && name != "Partition" && name != "RelativeOffset":
 		case name == "TopicID":
 			return "/" + s.topicName(f.Interface().([16]byte))
+		case name == "MemberID" && f.Kind() == reflect.String:
+			return "/" + s.member(f.String())
 		case f.Kind() == reflect.Pointer:
 			if !f.IsNil() && f.Elem().Kind() == reflect.String {
 				return "/" + strings.TrimSuffix(f.Elem().String(), "-"+s.run)
@@ -221,9 +227,10 @@ func (s *script) relative(epoch int32) string {
 	return fmt.Sprintf("present%+d", epoch-s.epoch)
 }
 
-// member is the id of a group's member by the order in which the ids were seen.
+// member is the id of a group's member: that of a broker's making by the order in which
+// such ids were seen.
 func (s *script) member(id string) string {
-	if id == "" || id == "somebody" {
+	if len(id) < 20 { // the client's
 		return id
 	}
 	if _, ok := s.members[id]; !ok {

@@ -2,6 +2,7 @@ package differential
 
 // ops are the kinds of steps of random sequences.
 var ops = []op{
+	{"setup", 0, (*world).setupStep},
 	{"create", 4, (*world).createStep},
 	{"produce", 14, (*world).produceStep},
 	{"idempotent", 14, (*world).idempotentStep},

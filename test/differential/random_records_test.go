@@ -116,8 +116,15 @@ func (w *world) idempotentStep(d *dice) {
 		[]kafka.Record{{Key: []byte("k"), Value: []byte(fmt.Sprint("i", sequence)), Timestamp: w.base + int64(sequence)}})
 	req := produce(name, id, -1, b)
 	req.Topics[0].Partitions[0].Partition = partition
-	resp, _ := w.ask(fmt.Sprintf("%s/%d producer %d %s: epoch %d sequence %d", label, partition, who, how, epoch, sequence), req, version).(*kmsg.ProduceResponse)
-	if resp != nil && resp.Topics[0].Partitions[0].ErrorCode == 0 && (how == "next" || how == "gap" || how == "new epoch") {
+	kind := ""
+	if sequence < next {
+		kind = " repeat"
+	}
+	resp, _ := w.askAs(kind, fmt.Sprintf("%s/%d producer %d %s: epoch %d sequence %d", label, partition, who, how, epoch, sequence), req, version).(*kmsg.ProduceResponse)
+	if resp != nil && resp.Topics[0].Partitions[0].ErrorCode == 0 {
+		if epoch == w.epochs[who] {
+			sequence = max(sequence, next-1)
+		}
 		w.next[at], w.epochs[who] = sequence+1, epoch
 	}
 }
@@ -143,12 +150,18 @@ func (w *world) fetchStep(d *dice) {
 		more.Partition, more.FetchOffset = (more.Partition+1)%partitions, int64(d.n(6))
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions, more)
 	}
-	req.MaxBytes = pick[int32](d, 1<<20, 1<<20, 1, 150, 400)
-	req.IsolationLevel = int8(d.n(2))
+	if req.MaxBytes = pick[int32](d, 1<<20, 1<<20, 1, 150, 400); len(req.Topics[0].Partitions) > 1 && req.MaxBytes > 1 {
+		req.MaxBytes = 1 << 20 // what is left for the others: TestFetchLimitsOverPartitions
+	}
+	if req.IsolationLevel = int8(d.n(2)); req.IsolationLevel == 1 {
+		req.MaxBytes = 1 << 20 // with limits: TestAbortedOfWhatIsSent
+	}
 	what := fmt.Sprintf("max %d isolation %d", req.MaxBytes, req.IsolationLevel)
 	for i := range req.Topics[0].Partitions {
 		p := &req.Topics[0].Partitions[i]
-		p.PartitionMaxBytes = pick[int32](d, 1<<20, 1<<20, 1, 120, 300)
+		if p.PartitionMaxBytes = pick[int32](d, 1<<20, 1<<20, 1, 120, 300); req.IsolationLevel == 1 {
+			p.PartitionMaxBytes = 1 << 20
+		}
 		if d.one(6) {
 			p.CurrentLeaderEpoch = w.epoch + int32(d.n(2))
 		}
@@ -163,7 +176,11 @@ func (w *world) fetchStep(d *dice) {
 func (w *world) listOffsetsStep(d *dice) {
 	name, _, label := w.topicOf(d)
 	at := pick(d, int64(-1), -2, -3, -4, -5, -6, -9, 0, w.base, w.base+int64(d.n(520)), w.base+2000)
-	req := listOffsets(name, partitionOf(d), at, -1)
+	partition := partitionOf(d)
+	if at == -3 && w.cut[fmt.Sprint(label, partition)] {
+		at = -1 // see TestListOffsets
+	}
+	req := listOffsets(name, partition, at, -1)
 	req.IsolationLevel = int8(d.n(2))
 	p := &req.Topics[0].Partitions[0]
 	if d.one(6) {
@@ -176,6 +193,7 @@ func (w *world) deleteRecordsStep(d *dice) {
 	name, _, label := w.topicOf(d)
 	req := deleteRecords(name, partitionOf(d), pick[int64](d, 0, 1, 2, 3, 5, 8, -1, -2))
 	p := req.Topics[0].Partitions[0]
+	w.cut[fmt.Sprint(label, p.Partition)] = true
 	w.ask(fmt.Sprintf("%s/%d to %d", label, p.Partition, p.Offset), req, d.version(0, 2))
 }
 

@@ -58,7 +58,8 @@ func pick[T any](d *dice, of ...T) T { return of[d.n(len(of))] }
 // version is one from low to high.
 func (d *dice) version(low, high int16) int16 { return low + int16(d.n(int(high-low)+1)) }
 
-// draw makes a sequence of these kinds of steps from a seed.
+// draw makes a sequence of these kinds of steps from a seed. The first of the kinds is
+// how each sequence begins.
 func draw(ops []op, seed uint64, length int) []step {
 	r := mrand.New(mrand.NewPCG(seed, 1))
 	total := 0
@@ -66,9 +67,9 @@ func draw(ops []op, seed uint64, length int) []step {
 		total += o.weight
 	}
 	steps := make([]step, length)
-	steps[0].op = &op{name: "setup", run: (*world).setupStep}
 	for i := range steps {
-		if steps[i].op != nil {
+		if i == 0 {
+			steps[i].op = &ops[0]
 			continue
 		}
 		at := r.IntN(total)
@@ -89,10 +90,16 @@ func draw(ops []op, seed uint64, length int) []step {
 type known struct {
 	list []divergence.Wire
 	met  map[int]bool
+	// ended: one was met after which the two cannot be compared.
+	ended bool
 }
 
-func newKnown() *known {
-	return &known{list: append(divergence.Of("TestRandomSequences"), divergence.Of("TestRandomTransactions")...), met: map[int]bool{}}
+func newKnown(differs func(test string) []divergence.Wire) *known {
+	k := &known{met: map[int]bool{}}
+	for _, test := range []string{"TestRandomSequences", "TestRandomTransactions", "TestRandomConsumerGroups"} {
+		k.list = append(k.list, differs(test)...)
+	}
+	return k
 }
 
 // unexpected are the lines that are not among the divergences.
@@ -101,7 +108,7 @@ func (k *known) unexpected(lines []string, pattern func(divergence.Wire) string)
 		expected := false
 		for i, d := range k.list {
 			if p := pattern(d); p != "" && regexp.MustCompile("^(?:"+p+")").MatchString(line) {
-				k.met[i], expected = true, true
+				k.met[i], expected, k.ended = true, true, k.ended || d.Ends
 			}
 		}
 		if !expected {
@@ -138,7 +145,7 @@ func (f *finding) kind() string {
 }
 
 // mostFindings are as many kinds as one run tells.
-const mostFindings = 12
+const mostFindings = 40
 
 // play runs a sequence on both sides, step by step, until they differ; nil if they
 // never do.
@@ -149,7 +156,11 @@ func play(first, other *world, steps []step, k *known) *finding {
 		defer w.end()
 	}
 	var labels []string
+	k.ended = false
 	for i, st := range steps {
+		if k.ended {
+			return nil
+		}
 		first.lines, other.lines = nil, nil
 		for _, w := range []*world{first, other} {
 			w.label = ""
@@ -170,7 +181,7 @@ func play(first, other *world, steps []step, k *known) *finding {
 func shrink(first, other *world, steps []step, found *finding, k *known, until time.Time) *finding {
 	steps = steps[:found.at+1]
 	for size := len(steps) / 2; size > 0; size /= 2 {
-		for from := 0; from+size < len(steps) && time.Now().Before(until); {
+		for from := 1; from+size < len(steps) && time.Now().Before(until); { // not how it begins
 			less := append(append([]step(nil), steps[:from]...), steps[from+size:]...)
 			if f := play(first, other, less, k); f != nil {
 				steps, found = less[:f.at+1], f
@@ -189,10 +200,14 @@ func TestRandomSequences(t *testing.T) { random(t, ops) }
 // The same for transactions.
 func TestRandomTransactions(t *testing.T) { random(t, txnOps) }
 
+// The same for groups of the consumer protocol (KIP-848).
+func TestRandomConsumerGroups(t *testing.T) { random(t, consumerOps) }
+
 func random(t *testing.T, ops []op) {
-	k, l := sides(t)
+	p, k, l := sides(t)
+	ops = p.plays(ops)
 	kafka, ours := newWorld(k), newWorld(l)
-	list := newKnown()
+	list := newKnown(p.differs)
 	requests, seen := 0, map[string]bool{}
 	for i := range *sequences {
 		s := *seed + uint64(i)
@@ -207,7 +222,7 @@ func random(t *testing.T, ops []op) {
 		} else if seen[kind] = true; len(seen) > mostFindings {
 			t.Fatal("and more")
 		}
-		found = shrink(kafka, ours, steps, found, newKnown(), time.Now().Add(10*time.Second))
+		found = shrink(kafka, ours, steps, found, newKnown(p.differs), time.Now().Add(10*time.Second))
 		seen[found.kind()] = true
 		t.Errorf("seed %d: again with go test ./differential -run %s -random.seed %d -random.sequences 1 -random.length %d\n%s", s, t.Name(), s, *length, found)
 	}

@@ -24,9 +24,11 @@ var settings = [][]string{
 	{"nosuch.config", "1"},
 }
 
-func setting(d *dice) (name, value string) {
+func (w *world) setting(d *dice) (name, value string) {
 	s := settings[d.n(len(settings))]
-	return s[0], s[1+d.n(len(s)-1)]
+	name, value = s[0], s[1+d.n(len(s)-1)]
+	w.gzip = w.gzip || value == "gzip"
+	return name, value
 }
 
 // setupStep is how each sequence begins: with two topics, and records in one of them,
@@ -57,7 +59,7 @@ func (w *world) createStep(d *dice) {
 		rt.Topic, what = pick(d, "", "..", "bad name", strings.Repeat("x", 250)), what+" by a bad name"
 	}
 	for range d.n(3) {
-		name, value := setting(d)
+		name, value := w.setting(d)
 		rc := kmsg.NewCreateTopicsRequestTopicConfig()
 		rc.Name, rc.Value = name, &value
 		rt.Configs = append(rt.Configs, rc)
@@ -122,7 +124,7 @@ func (w *world) incrementalStep(d *dice) {
 	rr.ResourceType, rr.ResourceName = kmsg.ConfigResourceTypeTopic, name
 	for range 1 + d.n(2) {
 		rc := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-		config, value := setting(d)
+		config, value := w.setting(d)
 		rc.Name, rc.Op = config, pick[kmsg.IncrementalAlterConfigOp](d, 0, 0, 0, 1, 2, 3)
 		if rc.Op != 1 {
 			rc.Value = &value
@@ -143,7 +145,7 @@ func (w *world) alterStep(d *dice) {
 	rr.ResourceType, rr.ResourceName = kmsg.ConfigResourceTypeTopic, name
 	for range d.n(3) {
 		rc := kmsg.NewAlterConfigsRequestResourceConfig()
-		config, value := setting(d)
+		config, value := w.setting(d)
 		rc.Name, rc.Value = config, &value
 		rr.Configs = append(rr.Configs, rc)
 		what += fmt.Sprintf(" %s=%s", config, value)
@@ -202,6 +204,9 @@ func (w *world) describeTopicsStep(d *dice) {
 
 func (w *world) logDirsStep(d *dice) {
 	name, _, label := w.topicOf(d)
+	if w.gzip { // how long it is then: TestSizeOfWhatTheBrokerCompressed
+		name, label = "nosuch-"+w.run, "a topic that is not there"
+	}
 	req := kmsg.NewPtrDescribeLogDirsRequest()
 	req.Topics = []kmsg.DescribeLogDirsRequestTopic{{Topic: name, Partitions: []int32{0, 1, 7}}}
 	w.ask(label, req, d.version(1, 5))

@@ -184,6 +184,9 @@ func (w *world) commitOffsetsStep(d *dice) {
 	rp.Partition, rp.Offset, rp.LeaderEpoch = partitionOf(d), int64(d.n(20)), -1
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: name, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{rp}}}
 	version := d.version(0, 5)
+	if id == "nosuch-"+w.run {
+		return // see TestOffsetsOfAnotherTransaction
+	}
 	if version < 5 && d.one(8) { // v5: see TestRefusedOffsetsOfATransaction
 		req.Generation, req.MemberID = 7, "somebody"
 		who += " of a wrong member"
@@ -268,6 +271,7 @@ func (w *world) readCommittedStep(d *dice) {
 
 // txnOps are the kinds of steps of random transactions.
 var txnOps = []op{
+	{"setup", 0, (*world).setupStep},
 	{"init", 8, (*world).initStep},
 	{"add partitions", 10, (*world).addPartitionsStep},
 	{"transactional", 20, (*world).transactionalStep},

@@ -33,10 +33,13 @@ type world struct {
 	marks   int
 	ids     [slots][16]byte
 	next    map[string]int32 // by producer and partition: the sequence number that comes next
+	cut     map[string]bool  // by topic and partition: DeleteRecords was asked for
+	gzip    bool             // the broker may have compressed batches itself
 	epochs  [producers]int16
 	pid     [producers]int64
 	members [groups]member
 	txn     [txns]txnState
+	crowd   [groups]map[string]consumer // by member id
 }
 
 // member is the one member of a classic group.
@@ -53,7 +56,7 @@ func (w *world) begin(run string, base int64) {
 	w.script = newScript(keep.side, run, base)
 	w.script.tamper = keep.tamper
 	w.epoch, w.ids, w.next, w.epochs = w.firstEpoch(), [slots][16]byte{}, map[string]int32{}, [producers]int16{}
-	w.changed = false
+	w.changed, w.cut, w.gzip = false, map[string]bool{}, false
 	for i := range w.pid {
 		w.pid[i] = w.producerID()
 		w.producer(w.pid[i]) // named by their order
@@ -63,6 +66,7 @@ func (w *world) begin(run string, base int64) {
 	}
 	for i := range w.members {
 		w.members[i] = member{generation: -1}
+		w.crowd[i] = map[string]consumer{}
 		w.coordinated(w.groupName(i))
 	}
 }
@@ -81,6 +85,9 @@ func (w *world) end() {
 // groups' state when it is first asked for.
 func (w *world) coordinated(group string) {
 	w.t.Helper()
+	if w.name != "kafka" {
+		return
+	}
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKey = group
 	read := kmsg.NewPtrOffsetFetchRequest()
@@ -115,7 +122,13 @@ func (w *world) groupName(slot int) string { return fmt.Sprintf("g%d-%s", slot, 
 
 // ask notes a request as what this step does.
 func (w *world) ask(what string, req kmsg.Request, version int16) kmsg.Response {
-	label := fmt.Sprintf("%s v%d", strings.TrimSuffix(kmsg.NameForKey(req.Key()), "Request"), version)
+	return w.askAs("", what, req, version)
+}
+
+// askAs is ask with a word that the lines of the answer begin with, too, for what has
+// divergences of its own.
+func (w *world) askAs(kind, what string, req kmsg.Request, version int16) kmsg.Response {
+	label := fmt.Sprintf("%s v%d%s", strings.TrimSuffix(kmsg.NameForKey(req.Key()), "Request"), version, kind)
 	if w.label != "" {
 		w.label += "; "
 	}

@@ -37,6 +37,18 @@ func (c *Coordinator) join(e Join) {
 		g = c.create(req.Group)
 	}
 	if cg := g.consumer(); cg != nil && cg.empty() {
+		if req.MemberID != "" { // nobody's any more, and it stays what it is
+			c.whenShown(g, func(err error) {
+				if err != nil {
+					res := joinError(req.Version, req.MemberID, nil)
+					res.ErrorCode = codeOf(err)
+					c.reply(e.Token, res)
+					return
+				}
+				fail(req.MemberID, kerr.UnknownMemberID)
+			})
+			return
+		}
 		c.becomeClassic(g, e)
 		return
 	}

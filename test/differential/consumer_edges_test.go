@@ -1,0 +1,63 @@
+package differential
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// What random consumer groups leave out, as the two brokers differ in it.
+
+// A member goes on from the epoch before, as if an answer had been lost, after it has
+// waited for partitions with the newer one.
+func TestConsumerGroupEpochBefore(t *testing.T) {
+	compare(t, func(s *script) {
+		c := s.consumers("t", 2)
+		c.join("a")
+		c.join("b", []string{}...)
+		c.join("b")
+		c.beat("b")
+		c.beat("b")
+		req := c.request("b", c.epoch["b"]-1)
+		req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		c.s.note("the epoch before", req, 1)
+	})
+}
+
+// Members leave, and topics change, and nobody has said anything since.
+func TestConsumerGroupWithoutHeartbeat(t *testing.T) {
+	compare(t, func(s *script) {
+		c := s.consumers("t", 2)
+		c.join("a")
+		c.join("b")
+		c.leave("a", -1, nil)
+		c.describe("a has left")
+		c.beat("b")
+		c.describe("b has said something")
+	})
+}
+
+// A member of the classic protocol whose metadata cannot be read joins a group of the
+// other protocol.
+func TestJoinThatCannotBeRead(t *testing.T) {
+	compare(t, func(s *script) {
+		c := s.consumers("t", 2)
+		c.join("a")
+		for _, member := range []string{"", "somebody"} {
+			for _, v := range []int16{2, 6, 9} {
+				req := kmsg.NewPtrJoinGroupRequest()
+				req.Group, req.ProtocolType, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis, req.MemberID = c.group, "consumer", 10_000, 10_000, member
+				req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("meta")}}
+				label := "as nobody"
+				if member != "" {
+					label = "as somebody"
+				}
+				if resp, ok := s.note(label, req, v).(*kmsg.JoinGroupResponse); ok && resp.ErrorCode == 79 {
+					req.MemberID = resp.MemberID
+					s.note("with its id", req, v)
+				}
+			}
+		}
+		c.describe("after all")
+	})
+}
