@@ -14,8 +14,12 @@ import (
 	"github.com/leatdev/leat/bench/internal/raw"
 )
 
-// tickEvery is how often a paced producer hands over what is due.
+// tickEvery is how often a paced producer hands over what is due, at most; at low rates
+// each record goes when it is due.
 const tickEvery = 500 * time.Microsecond
+
+// longestTick is how long it waits at most before it looks whether it is to stop.
+const longestTick = 100 * time.Millisecond
 
 // pacer sends at a fixed rate, however slow the broker answers. The times it tells
 // are those at which a record was due, so that a broker that falls behind cannot
@@ -36,30 +40,36 @@ type pacer struct {
 // run sends for so long, waits for all acks, and returns how many there were.
 func (p *pacer) run(ctx context.Context, window time.Duration) (int64, error) {
 	p.pool.New = func() any { return raw.Value(p.size) }
-	tick := time.NewTicker(tickEvery)
-	defer tick.Stop()
+	clock, err := newAlarm()
+	if err != nil {
+		return 0, err
+	}
+	defer clock.close()
 	began := time.Now()
 	var sent int64
-	for {
-		passed := time.Since(began)
-		if passed >= window {
+	due := func() time.Time { return began.Add(time.Duration(float64(sent) / p.rate * float64(time.Second))) }
+	for ctx.Err() == nil {
+		now := time.Now()
+		if now.Sub(began) >= window {
 			break
 		}
 		if p.rate == 0 {
-			p.send(ctx, time.Now())
+			p.send(ctx, now)
 			sent++
 			continue
 		}
-		for ; float64(sent) <= passed.Seconds()*p.rate; sent++ {
-			p.send(ctx, began.Add(time.Duration(float64(sent)/p.rate*float64(time.Second))))
+		for at := due(); !at.After(now); at = due() {
+			p.send(ctx, at)
+			sent++
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return sent, ctx.Err()
+		if err := clock.sleep(min(max(due().Sub(now), tickEvery)-time.Since(now), longestTick)); err != nil {
+			return sent, err
 		}
 	}
-	err := p.client.Flush(ctx)
+	if ctx.Err() != nil {
+		return sent, ctx.Err()
+	}
+	err = p.client.Flush(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return sent, errors.Join(err, p.failure)
