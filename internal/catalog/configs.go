@@ -83,11 +83,13 @@ func CheckBrokerConfigs(configs map[string]string) error {
 }
 
 // Inert returns the names among the configs given at start that are accepted
-// without effect, in order: worth a line in the log.
+// without effect, in order: worth a line in the log. Those that will be refused are
+// not among them.
 func Inert(static map[string]string) []string {
 	var names []string
 	for name := range sorted(static) {
-		if d := BrokerDef(name); d == nil || d.Does == "" {
+		d := BrokerDef(name)
+		if d == nil && inertNames[name] || d != nil && d.Does == "" {
 			names = append(names, name)
 		}
 	}

@@ -121,7 +121,7 @@ func TestInertNames(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, want)
 		}
 	}
-	if got := Inert(map[string]string{"num.partitions": "3", "num.io.threads": "8", "log.preallocate": "true"}); !slices.Equal(got, []string{"log.preallocate", "num.io.threads"}) {
+	if got := Inert(map[string]string{"num.partitions": "3", "num.io.threads": "8", "log.preallocate": "true", "num.partitons": "3"}); !slices.Equal(got, []string{"log.preallocate", "num.io.threads"}) {
 		t.Errorf("inert: %q", got)
 	}
 }
