@@ -15,9 +15,10 @@ const shareBytes = 512
 
 // Acknowledge carries out a member's verdict on records of a partition: all of it or,
 // with a code, nothing. closing says that it is in the last request of the member's
-// session. The answer has to wait until pos is durable. It may wait for room in the
-// log, and for dead letters to be read.
-func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ack, closing bool) (pos plog.Pos, code int16) {
+// session, gather that the caller calls Store.Flush afterwards, whatever it returns.
+// The answer has to wait until pos is durable. It may wait for room in the log, and for
+// dead letters to be read.
+func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ack, closing, gather bool) (pos plog.Pos, code int16) {
 	sp, err := s.find(group, p)
 	if err != nil {
 		return 0, shareCode(err)
@@ -29,7 +30,11 @@ func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ac
 		sp.mu.Unlock()
 		return 0, shareCode(err)
 	}
-	out, err := sp.step(share.Acknowledge{Member: member, Acks: acks, Closing: closing})
+	submit := s.b.Store.Submit
+	if gather {
+		submit = s.b.Store.Gather
+	}
+	out, err := sp.stepBy(submit, share.Acknowledge{Member: member, Acks: acks, Closing: closing})
 	pos = sp.answerAt()
 	_, dying := sp.m.Dying(1)
 	rejected := out.Rejected
@@ -41,6 +46,9 @@ func (s *Shares) Acknowledge(group, member string, p *Partition, acks []share.Ac
 		return 0, out.Code
 	case !dying && !rejected:
 		return pos, 0
+	}
+	if gather {
+		s.b.Store.Flush() // nothing that has gathered is left lying while this waits
 	}
 	buried, err := sp.bury()
 	if err != nil && rejected {

@@ -325,7 +325,7 @@ func (sp *sharePart) forget() (plog.Pos, error) {
 	if sp.gone {
 		return 0, nil
 	}
-	_, pos, err := sp.shard.submit(share.AppendSnapshotKey(nil, sp.key.key()), nil)
+	_, pos, err := sp.shard.submit(sp.shares.b.Store.Submit, share.AppendSnapshotKey(nil, sp.key.key()), nil)
 	if err != nil {
 		return 0, err
 	}

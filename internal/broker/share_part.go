@@ -104,7 +104,7 @@ func (sp *sharePart) begin(start int64) error {
 	}
 	head := sp.head
 	head.Created = created
-	if err := sp.snapshot(m, head); err != nil {
+	if err := sp.snapshot(sp.shares.b.Store.Submit, m, head); err != nil {
 		return err
 	}
 	sp.m, sp.began = m, sp.last
@@ -131,11 +131,11 @@ func (sp *sharePart) beginning() (int64, error) {
 }
 
 // snapshot writes the whole state of a machine. Called with mu held.
-func (sp *sharePart) snapshot(m *share.Partition, head share.Header, more ...plog.Op) error {
+func (sp *sharePart) snapshot(submit submitting, m *share.Partition, head share.Header, more ...plog.Op) error {
 	head.SnapshotEpoch++
 	head.LeaderEpoch, head.Written = sp.shares.b.Epoch, sp.shares.b.Now().UnixMilli()
 	w := m.Snapshot()
-	base, pos, err := sp.shard.submit(share.AppendSnapshotKey(nil, sp.key.key()), share.AppendSnapshot(nil, head, &w), more...)
+	base, pos, err := sp.shard.submit(submit, share.AppendSnapshotKey(nil, sp.key.key()), share.AppendSnapshot(nil, head, &w), more...)
 	if err != nil {
 		return err
 	}
@@ -147,13 +147,19 @@ func (sp *sharePart) snapshot(m *share.Partition, head share.Header, more ...plo
 // changes in the same append. Called with mu held, when open has succeeded. With an
 // error the machine is as before. The Effects are valid until the next step.
 func (sp *sharePart) step(e share.Event, more ...plog.Op) (share.Effects, error) {
+	return sp.stepBy(sp.shares.b.Store.Submit, e, more...)
+}
+
+// stepBy is step for who says how the change is appended: Store.Submit, or
+// Store.Gather, which the log's Flush has to follow.
+func (sp *sharePart) stepBy(submit submitting, e share.Event, more ...plog.Op) (share.Effects, error) {
 	out := *sp.m.Step(sp.shares.b.Now(), e)
 	if out.Note != "" {
 		sp.shares.b.Log.Warn("share group: "+out.Note, "group", sp.key.group, "topic", sp.part.Topic(), "partition", sp.key.partition)
 	}
 	var err error
 	if out.Write != nil {
-		err = sp.write(out.Write, more...)
+		err = sp.write(submit, out.Write, more...)
 		sp.m.Step(sp.shares.b.Now(), share.Appended{Err: err})
 	}
 	sp.shares.loop.expect(sp, sp.m.Deadline())
@@ -164,13 +170,13 @@ func (sp *sharePart) step(e share.Event, more ...plog.Op) (share.Effects, error)
 }
 
 // write appends a change, or the whole state when it is time for it.
-func (sp *sharePart) write(w *share.Write, more ...plog.Op) error {
+func (sp *sharePart) write(submit submitting, w *share.Write, more ...plog.Op) error {
 	if per := sp.seen.Int("share.coordinator.snapshot.update.records.per.snapshot"); int64(sp.updates) >= per {
-		return sp.snapshot(sp.m, sp.head, more...)
+		return sp.snapshot(submit, sp.m, sp.head, more...)
 	}
 	head := sp.head
 	head.LeaderEpoch = sp.shares.b.Epoch
-	_, pos, err := sp.shard.submit(share.AppendUpdateKey(nil, sp.key.key()), share.AppendUpdate(nil, head, w), more...)
+	_, pos, err := sp.shard.submit(submit, share.AppendUpdateKey(nil, sp.key.key()), share.AppendUpdate(nil, head, w), more...)
 	if err != nil {
 		return err
 	}
@@ -213,7 +219,7 @@ func (sp *sharePart) oldest(end int64) int64 {
 	}
 	at := sp.snapAt
 	if end-at > farBehind {
-		if err := sp.snapshot(sp.m, sp.head); err != nil {
+		if err := sp.snapshot(sp.shares.b.Store.Submit, sp.m, sp.head); err != nil {
 			sp.shares.b.Log.Debug("the state of a share group is not written anew", "group", sp.key.group, "err", err)
 		}
 	}

@@ -154,10 +154,10 @@ func (s *shareShard) prune() {
 }
 
 // submit appends a record of the state, with other changes in the same append.
-func (s *shareShard) submit(key, value []byte, more ...plog.Op) (base int64, pos plog.Pos, err error) {
+func (s *shareShard) submit(submit submitting, key, value []byte, more ...plog.Op) (base int64, pos plog.Pos, err error) {
 	r := kafka.Record{Timestamp: s.shares.b.Now().UnixMilli(), Key: key, Value: value}
 	ops := append([]plog.Op{plog.Append(s.log, kafka.Build(kafka.BatchSpec{}, []kafka.Record{r}))}, more...)
-	res, pos, err := s.shares.b.Store.Submit(ops...)
+	res, pos, err := submit(ops...)
 	if err != nil {
 		return 0, 0, err
 	}

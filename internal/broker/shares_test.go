@@ -99,7 +99,7 @@ func (b *shareBench) take(member string, n int) (got []int64, count int16) {
 
 func (b *shareBench) ack(member string, first, last int64, what share.Type) {
 	b.t.Helper()
-	pos, code := b.Shares.Acknowledge("q", member, b.Partition("t", 0), []share.Ack{{First: first, Last: last, Types: []int8{int8(what)}}}, false)
+	pos, code := b.Shares.Acknowledge("q", member, b.Partition("t", 0), []share.Ack{{First: first, Last: last, Types: []int8{int8(what)}}}, false, false)
 	if code != 0 {
 		b.t.Fatal(kerr.ErrorForCode(code))
 	}
@@ -193,7 +193,7 @@ func TestShareDeadLetterWithoutTopic(t *testing.T) {
 	b.put(2)
 	b.take("a", 2)
 	b.ack("a", 1, 1, share.Accept)
-	if _, code := b.Shares.Acknowledge("q", "a", b.Partition("t", 0), []share.Ack{{First: 0, Last: 0, Types: []int8{int8(share.Reject)}}}, false); code != kerr.InvalidRecordState.Code {
+	if _, code := b.Shares.Acknowledge("q", "a", b.Partition("t", 0), []share.Ack{{First: 0, Last: 0, Types: []int8{int8(share.Reject)}}}, false, false); code != kerr.InvalidRecordState.Code {
 		t.Fatalf("reject without a topic for it: %v", kerr.ErrorForCode(code))
 	}
 	if p := b.place(); p.Paused == "" || p.Start != 0 || p.Lag != 1 {

@@ -68,7 +68,7 @@ func (a *api) shareFetch(r *Request, req *kmsg.ShareFetchRequest) Reply {
 	}
 	closing := req.ShareSessionEpoch == -1
 	f := &shareFetching{api: a, r: r, req: req, resp: resp, session: ses, group: group, member: member}
-	f.acks = a.shareAcks(group, member, acks, closing, req.Version >= 2 && req.IsRenewAck)
+	f.acks = a.shareAcks(r, group, member, acks, closing, req.Version >= 2 && req.IsRenewAck)
 	if closing {
 		a.broker.Shares.EndSession(ses, false)
 	}

@@ -50,7 +50,7 @@ func (a *api) shareAcknowledge(r *Request, req *kmsg.ShareAcknowledgeRequest) Re
 		}
 	}
 	closing := req.ShareSessionEpoch == -1
-	acks = a.shareAcks(group, member, acks, closing, req.Version >= 2 && req.IsRenewAck)
+	acks = a.shareAcks(r, group, member, acks, closing, req.Version >= 2 && req.IsRenewAck)
 	if closing {
 		a.broker.Shares.EndSession(ses, false)
 	}
@@ -88,8 +88,11 @@ type shareAck struct {
 	pos     plog.Pos
 }
 
-// shareAcks carries out acknowledgements, partition by partition.
-func (a *api) shareAcks(group, member string, acks []shareAck, closing, renew bool) []shareAck {
+// shareAcks carries out acknowledgements, partition by partition. That of a client that
+// waits for nothing else gathers, where there is only one: the next might have to wait
+// for room in the log, which comes with the flush of what has gathered.
+func (a *api) shareAcks(r *Request, group, member string, acks []shareAck, closing, renew bool) []shareAck {
+	r.Gathered = r.Alone && len(acks) == 1 && !closing
 	for i := range acks {
 		ack := &acks[i]
 		part, err := a.partition(true, "", ack.ref.Topic, ack.ref.Partition)
@@ -100,7 +103,7 @@ func (a *api) shareAcks(group, member string, acks []shareAck, closing, renew bo
 			ack.err = catalog.Refuse(kerr.InvalidRequest, "Locks are renewed by requests from v2 on with is_renew_ack.")
 		case len(ack.batches) > 0:
 			var code int16
-			if ack.pos, code = a.broker.Shares.Acknowledge(group, member, part, ack.batches, closing); code != 0 {
+			if ack.pos, code = a.broker.Shares.Acknowledge(group, member, part, ack.batches, closing, r.Gathered); code != 0 {
 				ack.err = kerr.ErrorForCode(code)
 			}
 		}

@@ -119,7 +119,7 @@ func (c *conn) read() error {
 		}
 		h, rest := parseHead(f.data, c.clientID)
 		c.clientID = h.clientID
-		alone := h.key == keyProduce && c.alone(&f)
+		alone := flushes(h.key) && c.alone(&f)
 		reply, gathered, err := c.dispatch(&h, rest, alone)
 		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p}
 		if f.passing || err != nil {
@@ -130,6 +130,8 @@ func (c *conn) read() error {
 			// Whoever waits for this answer waits for nothing else: to have the flusher
 			// flush and the writer write would only take the time to wake them.
 			c.srv.cfg.Broker.Store.Flush()
+		}
+		if alone {
 			c.patient = c.arrivals.none()
 		}
 		if err != nil {
@@ -146,6 +148,11 @@ func (c *conn) read() error {
 		}
 		c.q.put(s)
 	}
+}
+
+// flushes reports whether requests of a key may be flushed by their reader.
+func flushes(key int16) bool {
+	return key == keyProduce || key == keyShareFetch || key == keyShareAcknowledge
 }
 
 // aloneBytes is up to which size a request is flushed by its reader. After a larger

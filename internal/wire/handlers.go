@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	keyProduce     = 0
-	keyApiVersions = 18
+	keyProduce          = 0
+	keyApiVersions      = 18
+	keyShareFetch       = 78
+	keyShareAcknowledge = 79
 )
 
 // api is what the handlers stand on. Fetch sessions are its only state: all else
