@@ -80,7 +80,17 @@ func (a *app) tellMended(ms []doctor.Mended) error {
 		for _, m := range ms {
 			t.Row(m.Topic, m.Partition, m.How, m.Loss.Offsets, m.Loss.End, m.Aside, m.Error)
 		}
-		return t.Flush()
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		for _, m := range ms {
+			if m.Left != "" {
+				if _, err := fmt.Fprintf(w, "%s-%d: %s\n", m.Topic, m.Partition, m.Left); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 }
 

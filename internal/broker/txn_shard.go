@@ -48,19 +48,9 @@ func (s *txnShard) load(n *txn.Replayed) {
 			if s.txns.loop.quit.Load() {
 				return errStopped
 			}
-			if b.Control() {
-				return nil
-			}
-			for r, err := range b.Records(maxGroupRecords) {
-				if err != nil {
-					return err
-				}
-				if err := s.machine.Replay(txn.Record{Key: r.Key, Value: r.Value}, n); err != nil {
-					n.Skipped++
-					s.txns.opt.Logger.Warn("a record of the transactions' topic cannot be read and is skipped", "partition", s, "offset", r.Offset, "err", err)
-				}
-			}
-			return nil
+			return replayTxns(s.machine, b, n, func(offset int64, err error) {
+				s.txns.opt.Logger.Warn("a record of the transactions' topic cannot be read and is skipped", "partition", s, "offset", offset, "err", err)
+			})
 		})
 	}
 	if err == errStopped {
@@ -76,6 +66,26 @@ func (s *txnShard) load(n *txn.Replayed) {
 	out := s.carryOut(s.machine.Loaded(s.txns.opt.Now()))
 	s.loaded.Store(true)
 	s.finish(out)
+}
+
+// replayTxns takes a batch of the log into a machine. Records that cannot be decoded
+// are counted, told to skipped, if that is not nil, and left out.
+func replayTxns(m *txn.Coordinator, b kafka.Batch, n *txn.Replayed, skipped func(offset int64, err error)) error {
+	if b.Control() {
+		return nil
+	}
+	for r, err := range b.Records(maxGroupRecords) {
+		if err != nil {
+			return err
+		}
+		if err := m.Replay(txn.Record{Key: r.Key, Value: r.Value}, n); err != nil {
+			n.Skipped++
+			if skipped != nil {
+				skipped(r.Offset, err)
+			}
+		}
+	}
+	return nil
 }
 
 var errStopped = errors.New("the coordinator stops")

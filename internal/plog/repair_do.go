@@ -17,9 +17,10 @@ const damagedDir = "damaged"
 // Repair makes a damaged log whole in the way that was decided. The files that it
 // replaces are kept under damaged/, in the directory it returns. The log's new
 // state is durable on return: the fence is gone, and stays away over restarts.
+// Transactions whose end was lost are ended as fate says; nil leaves them open.
 // Nobody else may use the store. A crash leaves the log as it was before, or
 // repaired.
-func (s *Store) Repair(ctx context.Context, d *Diagnosis, how Repair) (aside string, err error) {
+func (s *Store) Repair(ctx context.Context, d *Diagnosis, how Repair, fate Fate) (aside string, err error) {
 	l := s.Log(d.ID)
 	if l == nil {
 		return "", fmt.Errorf("partition %s of topic %s is gone", d.ID, d.Topic)
@@ -31,7 +32,14 @@ func (s *Store) Repair(ctx context.Context, d *Diagnosis, how Repair) (aside str
 	if how == RepairKeep {
 		r.end = d.Keep.End
 	}
-	if err := r.copies(ctx, how); err != nil {
+	err = r.lostEnds(ctx, how)
+	if err == nil {
+		err = r.copies(ctx, how)
+	}
+	if err == nil {
+		err = r.endOpen(fate)
+	}
+	if err != nil {
 		r.discard()
 		return "", err
 	}
@@ -59,12 +67,18 @@ type repair struct {
 	store *Store
 	log   *Log
 	d     *Diagnosis
-	end   int64 // the log's, afterwards
+	end   int64 // the log's, afterwards, without what ends open transactions
 
 	segs     []*segment // the log's, afterwards
 	replaced []*segment
 	made     []*segmentCopy
 	txns     *txnWalk // over all that stays
+
+	// marks end transactions whose end was lost, where it may have been; open are those
+	// that have none. tail is what has been written behind end for these.
+	marks []lostMark
+	open  map[int64]txnAt
+	tail  int64
 }
 
 // copies decides about each segment: it stays, goes, or is copied without what is
@@ -90,8 +104,14 @@ func (r *repair) copies(ctx context.Context, how Repair) error {
 			if how == RepairCut && b.BaseOffset() >= r.end {
 				return nil
 			}
+			if err := r.endLost(out, b.BaseOffset()); err != nil {
+				return err
+			}
 			return r.take(out, b)
 		})
+		if err == nil {
+			err = r.endLost(out, seg.next)
+		}
 		if err != nil {
 			return err
 		}
@@ -127,9 +147,15 @@ func (r *repair) hurt(seg *segment) bool {
 // own.
 func (r *repair) regain() error {
 	first := r.d.strays[0].batch.BaseOffset()
+	if len(r.marks) > 0 {
+		first = min(first, r.marks[0].at)
+	}
 	out := newSegmentCopy(r.store, r.log, []*segment{newSegment(first, r.store.opt.Now().UnixMilli())})
 	r.made = append(r.made, out)
 	for _, st := range r.d.strays {
+		if err := r.endLost(out, st.batch.BaseOffset()); err != nil {
+			return err
+		}
 		if err := r.take(out, st.batch); err != nil {
 			return err
 		}
@@ -204,7 +230,10 @@ func (r *repair) install(how Repair) {
 			}
 		}
 	}
-	l.aborted = nil
+	if l.aborted = nil; r.tail > 0 {
+		l.epochs = append(l.epochs, EpochStart{r.store.opt.Epoch, l.next})
+		l.next += r.tail
+	}
 	l.rebuildTxns(r.txns)
 	l.hw.Store(l.next)
 	l.touch(l.lastPos)

@@ -27,7 +27,7 @@ func repaired(t *testing.T, fs vfs.FS, how Repair) (aside string, got []string, 
 	t.Helper()
 	s, _ := openStore(t, fs, 2)
 	d := mustDiagnose(t, s, 0)
-	aside, err := s.Repair(t.Context(), d, how)
+	aside, err := s.Repair(t.Context(), d, how, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestRepairForgetsWhatProducersLost(t *testing.T) {
 	l := s.Log(testID(0))
 	size := int64(len(sequenced(7, 0, 0, "value-00")))
 	flipByte(t, fs, fmt.Sprintf("%s/%020d.log", l.dir(), 20), 7*size+65) // offset 27
-	if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), RepairCut); err != nil {
+	if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), RepairCut, nil); err != nil {
 		t.Fatal(err)
 	}
 	if rs := mustSubmit(t, s, Append(l, sequenced(7, 0, 26, "value-26"))); !rs[0].Duplicate || rs[0].Base != 26 {
@@ -158,14 +158,19 @@ func TestRepairCrashAtEveryStep(t *testing.T) {
 	threeSegments(t, base)
 	s, _ := openStore(t, base, 1)
 	flipByte(t, base, fmt.Sprintf("%s/%020d.log", s.Log(testID(0)).dir(), 10), 3*69+65)
+	if err := s.EnableTransactions(); err != nil {
+		t.Fatal(err)
+	}
+	mustSubmit(t, s, Begins(Append(s.Log(testID(0)), transactional(9, 0, 0, "nobody knows its end"))))
 	s.Close()
+	aborted := func(int64, int16) Ending { return WasAborted }
 	for step := 0; ; step++ {
 		disk := base.Crash(vfs.KeepAll, 1)
 		faulty := vfs.NewFaulty(disk)
 		s, _ := openStore(t, faulty, 2)
 		d := mustDiagnose(t, s, 0)
 		rule := faulty.Add(vfs.Rule{Op: vfs.OpChange, After: step, Err: syscall.EIO})
-		_, err := s.Repair(t.Context(), d, RepairKeep)
+		_, err := s.Repair(t.Context(), d, RepairKeep, aborted)
 		if err == nil && faulty.Hits(rule) > 0 {
 			t.Errorf("step %d: a failed repair says that it succeeded", step)
 		}
@@ -179,11 +184,15 @@ func TestRepairCrashAtEveryStep(t *testing.T) {
 				if err == nil {
 					t.Fatalf("step %d: the repair is gone", step)
 				}
-				if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), RepairKeep); err != nil {
+				if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), RepairKeep, aborted); err != nil {
 					t.Fatalf("step %d: the second try: %v", step, err)
 				}
 			}
-			if got := values(t, l, 1<<20); len(got) != 29 || strings.Contains(strings.Join(got, " "), "value-13") {
+			if a, err := l.Aborted(0, 99); err != nil || len(a) != 1 || l.LastStable() != l.HighWatermark() {
+				t.Fatalf("step %d: %v, %v, stable %d of %d", step, a, err, l.LastStable(), l.HighWatermark())
+			}
+			if got := values(t, l, 1<<20); len(got) != 31 || // with the abort marker
+				strings.Contains(strings.Join(got, " "), "value-13") {
 				t.Fatalf("step %d: %v", step, got)
 			}
 			s.Abandon()

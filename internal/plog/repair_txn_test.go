@@ -11,21 +11,32 @@ import (
 )
 
 // A repair that loses an end, or a beginning, leaves what the rest of the log says: a
-// transaction whose end is lost is open again, and can be ended; the indexes are those
-// of a walk.
+// transaction whose end is lost is ended as its fate is, or is open again and can be
+// ended; what its producer has done since is not part of it. The indexes are those of a
+// walk.
 func TestRepairOfTransactions(t *testing.T) {
 	t.Parallel()
+	fate := func(e Ending) Fate { return func(int64, int16) Ending { return e } }
 	for _, c := range []struct {
 		name   string
-		lost   int // which batch is damaged
+		lost   int  // which batch is damaged
+		goesOn bool // the third is the second one's producer's
 		how    Repair
+		fate   Fate
 		stable int64
 		seen   []string // after what is open has been committed
 		open   []int64
 	}{
-		{"the end of the second, keep", 4, RepairKeep, 3, []string{"2=plain", "3=second", "5=third"}, []int64{2}},
-		{"the end of the second, cut", 4, RepairCut, 3, []string{"2=plain", "3=second"}, []int64{2}},
-		{"the beginning of the first, keep", 0, RepairKeep, 7, []string{"2=plain", "3=second", "5=third"}, nil},
+		{name: "the end of the second, keep", lost: 4, how: RepairKeep, stable: 3, seen: []string{"2=plain", "3=second", "5=third"}, open: []int64{2}},
+		{name: "the end of the second, cut", lost: 4, how: RepairCut, stable: 3, seen: []string{"2=plain", "3=second"}, open: []int64{2}},
+		{name: "the beginning of the first, keep", lost: 0, how: RepairKeep, fate: fate(WasAborted), stable: 7, seen: []string{"2=plain", "3=second", "5=third"}},
+		{name: "the end of the second, still open, keep", lost: 4, how: RepairKeep, fate: fate(StillOpen), stable: 3, seen: []string{"2=plain", "3=second", "5=third"}, open: []int64{2}},
+		{name: "the end of the second, aborted, keep", lost: 4, how: RepairKeep, fate: fate(WasAborted), stable: 8, seen: []string{"2=plain", "5=third"}},
+		{name: "the end of the second, aborted, cut", lost: 4, how: RepairCut, fate: fate(WasAborted), stable: 5, seen: []string{"2=plain"}},
+		{name: "the end of the second, committed, keep", lost: 4, how: RepairKeep, fate: fate(WasCommitted), stable: 8, seen: []string{"2=plain", "3=second", "5=third"}},
+		{name: "the end of the second, who goes on, keep", lost: 4, goesOn: true, how: RepairKeep, stable: 7, seen: []string{"2=plain", "5=third"}},
+		{name: "the end of the third, keep", lost: 6, goesOn: true, how: RepairKeep, fate: fate(WasAborted), stable: 7, seen: []string{"2=plain", "3=second"}},
+		{name: "the beginning of the third, keep", lost: 5, goesOn: true, how: RepairKeep, fate: fate(WasAborted), stable: 7, seen: []string{"2=plain", "3=second"}},
 	} {
 		mem := vfs.NewMem()
 		s, _ := openStore(t, mem, 1)
@@ -42,9 +53,15 @@ func TestRepairOfTransactions(t *testing.T) {
 		add(Mark(l, marker(1, 0, false), 1))                     // 1
 		add(Append(l, batchOf(1, "plain")))                      // 2
 		add(Begins(Append(l, transactional(2, 0, 0, "second")))) // 3: committed
-		add(Mark(l, marker(2, 0, true), 1))                      // 4
-		add(Begins(Append(l, transactional(3, 0, 0, "third"))))  // 5: committed
-		add(Mark(l, marker(3, 0, true), 1))                      // 6
+		if c.goesOn {
+			add(Mark(l, marker(2, 1, true), 1))                     // 4
+			add(Begins(Append(l, transactional(2, 1, 0, "third")))) // 5: committed
+			add(Mark(l, marker(2, 2, true), 1))                     // 6
+		} else {
+			add(Mark(l, marker(2, 0, true), 1))                     // 4
+			add(Begins(Append(l, transactional(3, 0, 0, "third")))) // 5: committed
+			add(Mark(l, marker(3, 0, true), 1))                     // 6
+		}
 		file := path.Join(l.dir(), strings.Repeat("0", 20)+".log")
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -61,7 +78,7 @@ func TestRepairOfTransactions(t *testing.T) {
 		}
 		f.Close()
 		s, _ = openStore(t, mem, 2)
-		if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), c.how); err != nil {
+		if _, err := s.Repair(t.Context(), mustDiagnose(t, s, 0), c.how, c.fate); err != nil {
 			t.Fatal(c.name, err)
 		}
 		if err := s.Close(); err != nil {

@@ -19,6 +19,7 @@ type txnWalk struct {
 // openTxn is what a walk knows of a producer that has written transactions.
 type openTxn struct {
 	open        int64
+	epoch       int16
 	coordinator int32
 }
 
@@ -46,7 +47,7 @@ func (w *txnWalk) batch(b kafka.Batch) error {
 			w.aborted = append(w.aborted, AbortedTxn{id, first, b.BaseOffset(), stable})
 		}
 	}
-	st := openTxn{open: -1, coordinator: -1}
+	st := openTxn{open: -1, epoch: b.ProducerEpoch(), coordinator: -1}
 	if had, ok := w.seen[id]; ok {
 		st.coordinator = had.coordinator
 	}
@@ -108,12 +109,12 @@ func (l *Log) rebuildTxns(w *txnWalk) {
 	for id, p := range l.pids {
 		p.open = -1
 		if st, ok := w.seen[id]; ok {
-			p.open = st.open
+			p.open, p.coordinator = st.open, max(p.coordinator, st.coordinator)
 		}
 	}
 	for id, first := range w.open {
 		if l.pids[id] == nil {
-			l.pids.of(id, 0).open = first
+			l.pids.of(id, w.seen[id].epoch).open = first
 		}
 	}
 	l.restoreTxns()
