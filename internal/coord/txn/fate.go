@@ -28,7 +28,7 @@ func (c *Coordinator) Fate(producerID int64, epoch int16, p Partition) Fate {
 		case mine && t.state == Ongoing && t.epoch == epoch && slices.Contains(t.partitions, p),
 			mine && t.prepared() && (t.epoch == epoch || t.epoch == epoch+1) && slices.Contains(t.partitions, p):
 			return Open
-		case t.state == CompleteCommit && t.version >= 2 &&
+		case (t.state == CompleteCommit || t.state == PrepareCommit) && t.version >= 2 &&
 			(mine && t.epoch == epoch+1 || t.previousID == producerID && t.epoch == 0 && epoch == math.MaxInt16-1):
 			return Committed
 		}

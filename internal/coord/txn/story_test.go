@@ -261,6 +261,9 @@ func (w *world) request(name, verb string, args []string) error {
 		e = End{Token: label, ID: id, ProducerID: producerID, Epoch: epoch, Commit: verb == "commit", V2: v2}
 	case "describe":
 		e = Describe{Token: label, ID: id}
+	case "fate": // of a transaction that a log has open
+		w.say("%s -> %s", label, [...]string{"unknown", "open", "committed"}[w.c.Fate(producerID, epoch, parts[0])])
+		return nil
 	case "wear": // all epochs but the last few are used up
 		w.c.txns[id].epoch = math.MaxInt16 - 2
 		p.epoch = math.MaxInt16 - 2
