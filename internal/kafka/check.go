@@ -118,7 +118,7 @@ func (b Batch) checkRecords(body []byte, o CheckOptions) (CheckResult, error) {
 	var bad *RecordsError
 	var raw rawRecord
 	w := walker{b: b, rest: body}
-	count := b.NumRecords()
+	count, first := b.NumRecords(), b.FirstTimestamp() // checkHeader takes no other kind of timestamps
 	for {
 		hasKey := false
 		if n, ts, offset, key := skim(w.rest); n > 0 && w.index < count {
@@ -133,7 +133,7 @@ func (b Batch) checkRecords(body []byte, o CheckOptions) (CheckResult, error) {
 		if raw.offsetDelta != i {
 			return res, fmt.Errorf("%w: record %d has offset delta %d", ErrBatchInvalid, i, raw.offsetDelta)
 		}
-		ts := b.timestamp(&raw)
+		ts := first + raw.timestampDelta
 		res.MaxTimestamp = max(res.MaxTimestamp, ts)
 		if o.Keys && !hasKey {
 			bad = bad.add(i, "a record without a key cannot go to a compacted topic", false)

@@ -206,6 +206,7 @@ func (s *Store) writeTail(p *plan, sync *syncSet) error {
 			if err := ix.write(s, p.log, sync); err != nil {
 				return err
 			}
+			s.giveBack(p.log, st, st.end)
 			st.sealed = true
 		}
 	}

@@ -75,6 +75,7 @@ func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, e
 		s.directLogs.Add(1)
 	}
 	d := &directFile{l, f}
+	s.reserve(seg, f, len(b))
 	if _, err := f.WriteAt(b, int64(seg.end)); err != nil {
 		d.takeBack(seg.end)
 		return nil, err
@@ -86,6 +87,13 @@ func (s *Store) writeDirect(l *Log, seg *segment, b kafka.Batch) (*directFile, e
 type directFile struct {
 	log *Log
 	*openFile
+}
+
+// Begin implements wal.Beginner.
+func (f directFile) Begin() {
+	if w, ok := f.File.(vfs.Starter); ok {
+		w.StartWrite(0, 0)
+	}
 }
 
 // Done implements wal.Syncer.

@@ -192,7 +192,7 @@ func (s *Store) cutFiles(l *Log, from int64, sync *syncSet) error {
 		for suffix, size := range seg.sizes() {
 			name := seg.file(l.dir(), suffix)
 			info, err := s.opt.FS.Stat(name)
-			if isNotExist(err) && size == 0 || err == nil && info.Size() <= int64(size) {
+			if isNotExist(err) && size == 0 || err == nil && info.Size() <= int64(size) && !spare(info) {
 				continue
 			}
 			if err != nil {
@@ -203,7 +203,7 @@ func (s *Store) cutFiles(l *Log, from int64, sync *syncSet) error {
 				return err
 			}
 			sync.add(f)
-			if err := f.Truncate(int64(size)); err != nil {
+			if err := f.Truncate(min(int64(size), info.Size())); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,9 @@ type segment struct {
 	// Kafka.
 	created int64
 
+	// reserved is up to where the file has blocks that were taken ahead; 0 when none were.
+	reserved int64
+
 	// What the checkpointer alone keeps: it owns the index files.
 	index, times uint32 // bytes in the index files
 	aborts       uint32 // bytes in the transaction index

@@ -285,6 +285,7 @@ func (s *Store) Close() error {
 		if err := s.dropReplaced(); err != nil {
 			s.opt.Logger.Warn("cannot remove segments that were compacted", "err", err)
 		}
+		s.giveBackAll()
 		errs = append(errs, s.checkpoint(true))
 	}
 	errs = append(errs, s.wal.Close())

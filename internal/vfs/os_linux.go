@@ -58,6 +58,11 @@ func (o *osFile) StartWrite(off, n int64) {
 	_ = unix.SyncFileRange(int(o.f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+// Reserve implements Reserver.
+func (o *osFile) Reserve(off, n int64) {
+	_ = unix.Fallocate(int(o.f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
 func (o *osFile) Allocate(size int64) error {
 	return spaceError(os.NewSyscallError("fallocate", unix.Fallocate(int(o.f.Fd()), 0, 0, size)))
 }

@@ -114,6 +114,15 @@ func (OS) Free(name string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
+// Taken returns how many bytes the blocks of a file of OS take, those behind its end
+// too; 0 for files of other kinds.
+func Taken(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512
+	}
+	return 0
+}
+
 type osFile struct{ f *os.File }
 
 func (o *osFile) ReadAt(p []byte, off int64) (int, error) { return o.f.ReadAt(p, off) }

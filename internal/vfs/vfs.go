@@ -59,10 +59,17 @@ type Evicter interface {
 }
 
 // Starter is a File that can have the system begin to write a range to the disk, so
-// that a Sync soon after finds less to do. It promises nothing: a failure is Sync's to
-// tell.
+// that a Sync soon after finds less to do. A range of length 0 goes on to the end of the
+// file. It promises nothing: a failure is Sync's to tell.
 type Starter interface {
 	StartWrite(off, n int64)
+}
+
+// Reserver is a File that can take blocks behind its end, without changing its size, so
+// that writes which extend it find them there. It promises nothing: where that cannot be
+// done, nothing is. Truncate gives back those that are behind the new end.
+type Reserver interface {
+	Reserve(off, n int64)
 }
 
 // Volume is a file system, for the sync of many files at once.

@@ -216,6 +216,13 @@ func syncBefore(groups []*group) error {
 		}
 		return nil
 	}
+	// The disk writes the first while the others are sent to it, by one goroutine: those
+	// that sync them find little left but to wait.
+	for _, s := range files {
+		if b, ok := s.(Beginner); ok {
+			b.Begin()
+		}
+	}
 	var next atomic.Int64
 	errs := make([]error, len(files))
 	var done sched.WaitGroup

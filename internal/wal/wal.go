@@ -47,6 +47,12 @@ type Syncer interface {
 	Done()
 }
 
+// Beginner is a Syncer that can have the system begin to write what Sync is to make
+// durable. It promises nothing.
+type Beginner interface {
+	Begin()
+}
+
 // ErrFull says that the log could not make another file, for want of disk space
 // as a rule. Commits and deletes still fit into what is reserved.
 var ErrFull = errors.New("no room for another file of the write-ahead log")
