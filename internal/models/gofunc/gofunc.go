@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -193,13 +192,21 @@ func (e *PanicError) Error() string {
 
 // where is the line that panicked: the first frame after the runtime's own.
 func (e *PanicError) where() string {
-	_, after, found := strings.Cut(e.Stack, "\npanic(")
+	_, after, found := strings.Cut(e.Stack, "\npanic")
 	if !found {
 		return "no stack"
 	}
+	// A frame is two lines: its function, then its file. The runtime is told by the names
+	// of its functions: its files have another path in a program built with -trimpath.
+	// Of the first frame's function, panic itself, only the arguments are left.
+	var function string
 	for line := range strings.Lines(after) {
-		line = strings.TrimSpace(line)
-		if file, _, ok := strings.Cut(line, " +0x"); ok && !strings.HasPrefix(file, runtime.GOROOT()+"/src/runtime/") {
+		place, indented := strings.CutPrefix(line, "\t")
+		if !indented {
+			function = line
+			continue
+		}
+		if file, _, ok := strings.Cut(place, " +0x"); ok && !strings.HasPrefix(function, "(") && !strings.HasPrefix(function, "runtime.") {
 			return file
 		}
 	}

@@ -135,7 +135,7 @@ func TestAPanicIsThatRecordsErrorAndSaysWhere(t *testing.T) {
 	m := newModel(t, Config{Each: func(_ context.Context, in pipeline.Input) (any, error) {
 		var none map[string]int
 		if in.ID == "bad" {
-			none["x"] = 1
+			none["x"] = 1 // panics in the runtime, which is not where to look
 		}
 		return 1, nil
 	}})
@@ -146,6 +146,15 @@ func TestAPanicIsThatRecordsErrorAndSaysWhere(t *testing.T) {
 	var p *PanicError
 	if !errors.As(results[1].Err, &p) || !strings.Contains(p.Error(), "nil map") || !strings.Contains(p.Error(), "gofunc_test.go:") || p.Stack == "" {
 		t.Errorf("error %v", results[1].Err)
+	}
+}
+
+// A program built with -trimpath has other paths.
+func TestWhereAPanicWasInATrimmedProgram(t *testing.T) {
+	stack := "goroutine 7 [running]:\nruntime/debug.Stack()\n\truntime/debug/stack.go:26 +0x5e\npanic({0x1, 0x2})\n\truntime/panic.go:860 +0x13a\n" +
+		"runtime.mapassign_faststr(...)\n\tinternal/runtime/maps/runtime_faststr.go:263 +0x1\nexample.org/shop.tag(0x1)\n\texample.org/shop/tag.go:12 +0x45\n"
+	if got := (&PanicError{Stack: stack}).where(); got != "example.org/shop/tag.go:12" {
+		t.Errorf("where: %s", got)
 	}
 }
 
