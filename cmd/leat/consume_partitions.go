@@ -160,21 +160,19 @@ func (r *partitionsReader) peek(ctx context.Context, topic string, partition int
 	if err != nil {
 		return 0, err
 	}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				if kerr.IsRetriable(err) {
-					return offset, nil // the next look will tell
-				}
-				return 0, fmt.Errorf("%s partition %d: %w", topic, partition, err)
-			}
-			if len(p.RecordBatches) == 0 {
-				return p.HighWatermark, nil
-			}
-			return afterEmpty(p.RecordBatches, offset), nil
-		}
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return offset, nil
 	}
-	return offset, nil
+	got := resp.Topics[0].Partitions[0]
+	switch err := kerr.ErrorForCode(got.ErrorCode); {
+	case kerr.IsRetriable(err):
+		return offset, nil // the next look will tell
+	case err != nil:
+		return 0, fmt.Errorf("%s partition %d: %w", topic, partition, err)
+	case len(got.RecordBatches) == 0:
+		return got.HighWatermark, nil
+	}
+	return afterEmpty(got.RecordBatches, offset), nil
 }
 
 // Places in the header of a record batch v2.

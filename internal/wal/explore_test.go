@@ -29,7 +29,6 @@ type placed struct {
 	file    string
 	off     int64
 	bytes   []byte // without the padding
-	words   string // its frames, as story tells them
 }
 
 // lives is a log in a few files over several lives, with the account of every

@@ -162,7 +162,7 @@ func TestGroupTransactSession(t *testing.T) {
 		s, err := kgo.NewGroupTransactSession(append(opts,
 			kgo.SeedBrokers(memoryAddr), b.dialer(), kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
 			kgo.MetadataMinAge(10*time.Millisecond), kgo.TransactionalID("etl"), kgo.ConsumerGroup("etl"), kgo.ConsumeTopics("in"),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 			kgo.DefaultProduceTopic("out"), kgo.FetchMaxBytes(600), kgo.FetchMaxPartitionBytes(200),
 		)...)
 		if err != nil {

@@ -137,9 +137,7 @@ func (c *Coordinator) downgradable(cg *consumerGroup) bool {
 // by others; should the group be upgraded again at once, that must not be forgotten.)
 func (ch *consumerChange) downgrade() {
 	c, g, cg := ch.c, ch.g, ch.cg
-	for _, r := range cg.tombstones() {
-		ch.records = append(ch.records, r)
-	}
+	ch.records = append(ch.records, cg.tombstones()...)
 	old := g.classicGroup
 	g.modern, g.classicGroup = nil, newClassicGroup(c.now)
 	ch.undo = append(ch.undo, func() { g.modern, g.classicGroup = cg, old })

@@ -24,9 +24,7 @@ func TestNamesThatDoNotFit(t *testing.T) {
 			return kerr.TypedErrorForCode(eff.Replies[0].Answer.(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode)
 		}
 		for _, wr := range eff.Writes {
-			for _, r := range wr.Records {
-				w.log = append(w.log, r)
-			}
+			w.log = append(w.log, wr.Records...)
 			w.c.Step(w.now, Appended{wr.ID, nil})
 		}
 		return nil

@@ -105,7 +105,6 @@ type world struct {
 	settings ConsumerSettings
 	hold     bool  // do not flush by itself
 	refuse   error // appends are refused with it
-	quietly  bool  // do not print notes
 }
 
 // client is what a client remembers between its requests.
