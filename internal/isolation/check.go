@@ -69,7 +69,7 @@ func Check(h History) Report {
 	l := newLogs(&h, &r)
 	committed := l.outcomes(&h, &r)
 	l.aborted(&h, &r)
-	g := newGraph(&h)
+	g := newGraph(&h, committed)
 	g.build(l)
 	for k, n := range g.edges {
 		r.Edges[kind(k).String()] = n

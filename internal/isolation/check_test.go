@@ -97,7 +97,7 @@ func TestSpoiled(t *testing.T) {
 				return h.Txns[i].Outcome == Unknown && h.Txns[i].End.End == Never && next(i) >= 0
 			})
 			end := h.Inits[next(i)].End
-			h.Txns[i].Outcome, h.Txns[i].End = Aborted, Span{end + 1, end + 2}
+			h.Txns[i].Outcome, h.Txns[i].End = Committed, Span{end + 1, end + 2}
 		}},
 		{"a marker that comes late", GSingle, func(h *History, pick func(int, func(int) bool) int) {
 			i := pick(len(h.Sends), func(i int) bool { return ended(h, h.Sends[i].Txn) && h.Sends[i].End != Never })

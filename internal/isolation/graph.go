@@ -40,7 +40,7 @@ type graph struct {
 	polls, stables, inits, ends int
 }
 
-func newGraph(h *History) *graph {
+func newGraph(h *History, committed []bool) *graph {
 	g := &graph{h: h}
 	for i := range h.Sends {
 		g.spans = append(g.spans, h.Sends[i].Span)
@@ -59,7 +59,11 @@ func newGraph(h *History) *graph {
 	}
 	g.ends = len(g.spans)
 	for i := range h.Txns {
-		g.spans = append(g.spans, h.Txns[i].End)
+		end := h.Txns[i].End
+		if !committed[i] {
+			end.Start = 0
+		}
+		g.spans = append(g.spans, end)
 	}
 	g.out = make([][]edge, len(g.spans))
 	return g
@@ -73,6 +77,9 @@ func (g *graph) link(from, to int, k kind, rec Record) {
 // build draws all edges.
 func (g *graph) build(logs *logs) {
 	for i, s := range g.h.Sends {
+		if s.End == Never && !slices.ContainsFunc(s.Records, func(rec Record) bool { return logs.seen[rec.Value] }) {
+			continue // it may never have been done
+		}
 		if s.Txn != NoTxn {
 			g.link(i, g.ends+s.Txn, in, Record{})
 		}

@@ -33,8 +33,9 @@ func (o Outcome) String() string {
 	return [...]string{"of unknown outcome", "committed", "aborted"}[o]
 }
 
-// Txn is a transaction. End is from when its client asked for the end (it never did:
-// from its last operation) to the answer.
+// Txn is a transaction. End is from when its client asked for the end to the answer. Its
+// start counts for one that is committed: another one may have been ended before, by
+// a fence or by time.
 type Txn struct {
 	Name    string // for people
 	Outcome Outcome
@@ -51,8 +52,8 @@ type Txn struct {
 // NoTxn is the Txn of what is done outside of transactions.
 const NoTxn = -1
 
-// Send is the append of some records, or the attempt. Txn is an index in
-// History.Txns, or NoTxn.
+// Send is the append of a batch, or the attempt. (What is sent together and may lie in
+// several batches has a Send for each record.) Txn is an index in History.Txns, or NoTxn.
 type Send struct {
 	Span
 	Client  string

@@ -210,6 +210,23 @@ func TestPlanted(t *testing.T) {
 			s.init("id", 2)
 			s.stable("x", 0)
 		}},
+		{name: "a fenced producer tries to commit", tell: func(s *story) {
+			first := s.init("id", 1)
+			a := s.begin("A")
+			s.h.Txns[a].Init = first
+			s.send(a, "x", 0, "1")
+			s.init("id", 2)
+			s.end(a, Unknown)
+			s.stable("x", 1)
+		}},
+		{name: "a fenced producer tries to write", tell: func(s *story) {
+			first := s.init("id", 1)
+			a := s.begin("A")
+			s.h.Txns[a].Init = first
+			s.init("id", 2)
+			s.send(a, "x", -1, "1")
+			s.h.Sends[0].End = Never
+		}},
 		{name: "another id is no fence", tell: func(s *story) {
 			first := s.init("id", 1)
 			a := s.begin("A")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/leatdev/leat/internal/isolation"
 )
 
 // Anomaly is the name of something that may not be.
@@ -56,10 +58,18 @@ type Report struct {
 	Sent     int // messages that were acknowledged
 	Polled   int // messages, each time they were
 	Repeats  int // messages of producers that are not idempotent, beyond the first
+	// Isolation is what there was of transactions, its findings among these; nil when
+	// there were none.
+	Isolation *isolation.Report
 }
 
 func (r Report) String() string {
 	lines := []string{fmt.Sprintf("%v, %d failed, %d of unknown outcome; %d messages acknowledged, %d polled, %d repeated legally", r.Ops, r.Failed, r.Unknown, r.Sent, r.Polled, r.Repeats)}
+	if i := r.Isolation; i != nil {
+		told := *i
+		told.Findings = nil // they are among these
+		lines = append(lines, told.String())
+	}
 	count := map[Anomaly]int{}
 	for _, f := range r.Findings {
 		if count[f.Anomaly]++; count[f.Anomaly] <= 5 {
@@ -103,15 +113,27 @@ type analysis struct {
 
 // Analyse looks for anomalies. Unseen writes are told only if the history ends
 // with somebody who reads everything.
-func Analyse(ops []Op, complete bool) Report {
-	a := &analysis{ops: ops, writes: map[int64]sent{}, at: map[place]int64{}, places: map[int64][]place{},
+//
+// Transactions are looked at as internal/isolation does. torn says that one may end in
+// one partition after the other, and after that was answered, as it does in Kafka.
+func Analyse(ops []Op, complete, torn bool) Report {
+	a := &analysis{ops: settle(ops), writes: map[int64]sent{}, at: map[place]int64{}, places: map[int64][]place{},
 		known: map[string][]int64{}, polled: map[int64]bool{}, read: map[string]int64{}}
 	a.Ops = map[Kind]int{}
 	a.order()
 	a.values(complete)
 	a.clients()
-	a.ends()
+	a.ends(Ends)
+	a.ends(Stable)
 	a.commits()
+	if h := transactions(ops); len(h.Txns) > 0 {
+		h.AtOnce = !torn
+		r := isolation.Check(h)
+		for _, f := range r.Findings {
+			a.found(Anomaly(f.Anomaly), "%s", f.What)
+		}
+		a.Isolation = &r
+	}
 	return a.Report
 }
 

@@ -156,7 +156,7 @@ func TestPlanted(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := Analyse(test.ops(&clock{}), true)
+			r := Analyse(test.ops(&clock{}), true, false)
 			if got := kinds(r); !slices.Equal(got, sorted(test.want)) {
 				t.Errorf("found %q, want %q\n%v", got, test.want, r)
 			}
@@ -184,7 +184,7 @@ func TestLegal(t *testing.T) {
 		if seed == 0 {
 			n = 50_000
 		}
-		r := Analyse(legal(seed, n), true)
+		r := Analyse(legal(seed, n), true, false)
 		if len(r.Findings) > 0 {
 			t.Fatalf("seed %d: %v", seed, r)
 		}
@@ -211,7 +211,7 @@ func TestACommitThatWasHeldBack(t *testing.T) {
 		last int64
 		want int
 	}{{55, 0}, {41, 1}, {51, 1}} {
-		if r := Analyse(append(ops[:len(ops):len(ops)], fetch(240, c.last)), true); len(r.Findings) != c.want {
+		if r := Analyse(append(ops[:len(ops):len(ops)], fetch(240, c.last)), true, false); len(r.Findings) != c.want {
 			t.Errorf("at last %d: %v, want %d findings", c.last, r.Findings, c.want)
 		}
 	}
@@ -273,7 +273,7 @@ func TestSpoiled(t *testing.T) {
 		t.Run(string(name), func(t *testing.T) {
 			for seed := range uint64(10) {
 				ops := spoil(legal(seed, 3000), rand.New(rand.NewPCG(seed, 9)))
-				if r := Analyse(ops, true); !slices.Contains(kinds(r), name) {
+				if r := Analyse(ops, true, false); !slices.Contains(kinds(r), name) {
 					t.Errorf("seed %d: not found\n%v", seed, r)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,11 +48,27 @@ func allKeys() []string {
 type world struct {
 	addr string
 	rec  *recorder
+	// committed says that readers read committed data.
+	committed bool
+	// ended counts transactions whose end was asked for, moved those of members that are
+	// committed.
+	ended, moved atomic.Int64
+}
+
+// options are what all clients have.
+func (w *world) options() []kgo.Opt {
+	level := kgo.ReadUncommitted()
+	if w.committed {
+		level = kgo.ReadCommitted()
+	}
+	return []kgo.Opt{
+		kgo.SeedBrokers(w.addr), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
+		kgo.MetadataMinAge(50 * time.Millisecond), kgo.FetchMaxWait(100 * time.Millisecond), kgo.FetchIsolationLevel(level),
+	}
 }
 
 func (w *world) client(opts ...kgo.Opt) *kgo.Client {
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(w.addr), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
-		kgo.MetadataMinAge(50*time.Millisecond), kgo.FetchMaxWait(100*time.Millisecond))...)
+	cl, err := kgo.NewClient(append(opts, w.options()...)...)
 	if err != nil {
 		panic(err) // options that contradict each other
 	}
@@ -122,11 +139,20 @@ func (w *world) produce(ctx context.Context, name string, idempotent bool, seed 
 	return nil
 }
 
-// messages are what a poll has got.
-func messages(fetches kgo.Fetches) ([]Message, error) {
+// messages are what a poll has got. A broker that is away is no error; an offset that is
+// gone is.
+func messages(fetches kgo.Fetches, name string) ([]Message, error) {
 	var ms []Message
 	var err error
+	fetches.EachError(func(topic string, p int32, e error) {
+		if errors.Is(e, kerr.OffsetOutOfRange) {
+			err = fmt.Errorf("%s polls %s/%d: %w", name, topic, p, e)
+		}
+	})
 	fetches.EachRecord(func(r *kgo.Record) {
+		if r.Attrs.IsControl() {
+			return
+		}
 		text, _, _ := strings.Cut(string(r.Value), " ")
 		value, e := strconv.ParseInt(text, 10, 64)
 		err = errors.Join(err, e)
@@ -178,24 +204,23 @@ func positions(at map[string]int64) map[string]map[int32]kgo.Offset {
 	return out
 }
 
-// poll polls once. A broker that is away is no error; an offset that is gone is.
+// poll polls once.
 func (w *world) poll(ctx context.Context, cl *kgo.Client, name string) ([]Message, error) {
-	op := Op{Client: name, Kind: Poll, Status: OK, Start: w.rec.now()}
-	fetches := cl.PollFetches(ctx)
+	return w.pollIn(ctx, cl, name, 0, -1)
+}
+
+// pollIn polls at most so many messages (-1: what there is), in a transaction or outside
+// (0).
+func (w *world) pollIn(ctx context.Context, cl *kgo.Client, name string, txn int64, most int) ([]Message, error) {
+	op := Op{Client: name, Kind: Poll, Status: OK, Txn: txn, Start: w.rec.now()}
 	var err error
-	fetches.EachError(func(topic string, p int32, e error) {
-		if errors.Is(e, kerr.OffsetOutOfRange) {
-			err = fmt.Errorf("%s polls %s/%d: %w", name, topic, p, e)
-		}
-	})
-	ms, e := messages(fetches)
-	if err = errors.Join(err, e); err != nil {
+	if op.Messages, err = messages(cl.PollRecords(ctx, most), name); err != nil {
 		return nil, err
 	}
-	if op.Messages = ms; len(ms) > 0 {
+	if len(op.Messages) > 0 {
 		w.rec.add(op)
 	}
-	return ms, nil
+	return op.Messages, nil
 }
 
 // join is a member of the group, which commits what it has polled, and leaves
@@ -302,23 +327,29 @@ func (w *world) readAll(ctx context.Context, name string, ends map[string]int64)
 		op.Offsets[key] = 0
 	}
 	w.rec.add(op)
-	cl := w.client(kgo.ConsumePartitions(positions(op.Offsets)), kgo.AlwaysRetryEOF())
+	// Markers are read, too: they say that the end is reached.
+	cl := w.client(kgo.ConsumePartitions(positions(op.Offsets)), kgo.AlwaysRetryEOF(), kgo.KeepControlRecords())
 	defer cl.Close()
 	left := maps.Clone(ends)
 	maps.DeleteFunc(left, func(_ string, end int64) bool { return end == 0 })
 	for len(left) > 0 {
-		got, err := w.poll(ctx, cl, name)
+		op := Op{Client: name, Kind: Poll, Status: OK, Start: w.rec.now()}
+		fetches := cl.PollFetches(ctx)
+		ms, err := messages(fetches, name)
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return fmt.Errorf("the last reader has still to reach %v: %w", left, err)
 		}
-		for _, m := range got {
-			if m.Offset+1 >= left[m.Key] {
-				delete(left, m.Key)
-			}
+		if op.Messages = ms; len(ms) > 0 {
+			w.rec.add(op)
 		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if key := keyOf(r.Topic, r.Partition); r.Offset+1 >= left[key] {
+				delete(left, key)
+			}
+		})
 	}
 	return nil
 }

@@ -18,7 +18,11 @@ import (
 	"github.com/leatdev/leat/test/traffic"
 )
 
-var file = flag.String("history.file", "", "a saved history to analyse again")
+var (
+	file  = flag.String("history.file", "", "a saved history to analyse again")
+	torn  = flag.Bool("history.torn", false, "with history.file: its transactions may end in one partition after the other, as in Kafka")
+	kills = flag.Int("history.kills", 25, "how often TestTransactionsUnderFaults kills each broker")
+)
 
 // TestMain analyses a history that was saved, if it is given one, instead of the
 // tests.
@@ -46,7 +50,7 @@ func analyseFile(name string) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return Analyse(ops, true), nil
+	return Analyse(ops, true, *torn), nil
 }
 
 // TestUnderFaults has many clients at work while their broker is killed, and

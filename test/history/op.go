@@ -23,8 +23,15 @@ const (
 	// Commit stores the group's Offsets; Fetch asks which are stored.
 	Commit Kind = "commit"
 	Fetch  Kind = "fetch"
-	// Ends asks where keys end (their high watermark).
-	Ends Kind = "ends"
+	// Ends asks where keys end (their high watermark), Stable where for readers of
+	// committed data (their last stable offset).
+	Ends   Kind = "ends"
+	Stable Kind = "stable"
+	// Init is an InitProducerId of a transactional id: whoever had it is fenced.
+	Init Kind = "init"
+	// End ends a transaction. It is OK when it ended as was asked for, Failed when it was
+	// aborted instead.
+	End Kind = "end"
 )
 
 // Status is how it ended.
@@ -65,6 +72,18 @@ type Op struct {
 	Once, Durable bool `json:",omitempty"`
 	// Offsets by key, of all the others.
 	Offsets map[string]int64 `json:",omitempty"`
+	// Txn is the transaction that a Send, a Poll, a Commit or an End belongs to, unique in
+	// a history; 0 for none. A Send that is OK in it was answered, its fate is the End's; a
+	// Commit takes effect with the End.
+	Txn int64 `json:",omitempty"`
+	// Group of a Commit in a transaction, and of a Fetch that is asked for when all is over.
+	Group string `json:",omitempty"`
+	// Abort says that an End asks for it.
+	Abort bool `json:",omitempty"`
+	// ID and Order of an Init: the transactional id, and a number that grows with each
+	// Init of it (producer id and epoch).
+	ID    string `json:",omitempty"`
+	Order int64  `json:",omitempty"`
 }
 
 // Write writes a history, an operation a line.

@@ -14,6 +14,8 @@ type recorder struct {
 	mu    sync.Mutex
 	ops   []Op
 	value int64
+	txn   int64
+	torn  bool // transactions end in one partition after the other
 }
 
 func newRecorder() *recorder { return &recorder{began: time.Now()} }
@@ -36,6 +38,14 @@ func (r *recorder) next() int64 {
 	return r.value
 }
 
+// nextTxn is a transaction that nobody has had.
+func (r *recorder) nextTxn() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.txn++
+	return r.txn
+}
+
 func (r *recorder) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,7 +55,7 @@ func (r *recorder) count() int {
 // judge analyses the history; one with findings is kept for a second look.
 func (r *recorder) judge(t *testing.T) Report {
 	t.Helper()
-	report := Analyse(r.ops, true)
+	report := Analyse(r.ops, true, r.torn)
 	t.Log(report)
 	if len(report.Findings) == 0 {
 		return report
