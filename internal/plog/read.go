@@ -93,7 +93,9 @@ func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, err
 			return Records{}, kerr.UnknownTopicOrPartition
 		case len(l.tail) > 0 && l.tail[0].base <= offset:
 			defer l.mu.RUnlock()
-			return l.findInTail(offset, limit, maxBytes, minOne), nil
+			r := Records{log: l}
+			l.findInTail(&r, offset, limit, maxBytes, minOne)
+			return r, nil
 		}
 		i := sort.Search(len(l.segs), func(i int) bool { return l.segs[i].next > offset })
 		if i == len(l.segs) {
@@ -104,6 +106,15 @@ func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, err
 		v := l.view(seg)
 		l.mu.RUnlock()
 		r, found, err := l.findInSegment(seg, &v, max(offset, v.base), limit, maxBytes, minOne)
+		if r.size > 0 && r.next == v.next && r.next < limit && r.size < maxBytes {
+			// What follows may be in memory. Else an answer would end wherever the last
+			// checkpoint happened to be.
+			l.mu.RLock()
+			if len(l.tail) > 0 && l.tail[0].base == r.next && !l.gone {
+				l.findInTail(&r, r.next, limit, maxBytes, false)
+			}
+			l.mu.RUnlock()
+		}
 		if err != nil || found || v.next >= limit {
 			return r, err
 		}
@@ -111,10 +122,9 @@ func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, err
 	}
 }
 
-// findInTail finds batches that are in memory, or were written straight to their
-// segment. Called with mu held for reading.
-func (l *Log) findInTail(offset, limit int64, maxBytes int, minOne bool) Records {
-	r := Records{log: l}
+// findInTail adds batches that are in memory, or were written straight to their
+// segment, to r. Called with mu held for reading.
+func (l *Log) findInTail(r *Records, offset, limit int64, maxBytes int, minOne bool) {
 	for i := sort.Search(len(l.tail), func(i int) bool { return l.tail[i].last >= offset }); i < len(l.tail); i++ {
 		t := &l.tail[i]
 		if t.last >= limit || r.size+int(t.size) > maxBytes && !(minOne && r.size == 0) {
@@ -122,13 +132,12 @@ func (l *Log) findInTail(offset, limit int64, maxBytes int, minOne bool) Records
 		}
 		r.size += int(t.size)
 		r.next = t.last + 1
-		if n := len(r.parts); n > 0 && r.parts[n-1].seg == t.seg {
+		if n := len(r.parts); n > 0 && r.parts[n-1].seg == t.seg && !r.parts[n-1].whole {
 			r.parts[n-1].n += t.size // they follow each other
 			continue
 		}
 		r.parts = append(r.parts, stretch{seg: t.seg, at: t.at, n: t.size})
 	}
-	return r
 }
 
 // findInSegment finds batches below limit in the file of a segment, v being a view of it.

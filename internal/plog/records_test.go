@@ -242,6 +242,36 @@ func TestFetchWhileACheckpointEnds(t *testing.T) {
 	}
 }
 
+// Where a checkpoint happened to be is no reason for an answer to end there: what is in
+// the segment and what is still in memory go together, as far as they fit.
+func TestFetchGoesOnInMemory(t *testing.T) {
+	t.Parallel()
+	s, _ := openStore(t, vfs.NewMem(), 1)
+	defer s.Close()
+	l := createLog(t, s, 0)
+	var all []byte
+	var size int
+	for i := range 6 {
+		b := batchOf(int64(i), fmt.Sprint("value ", i))
+		mustSubmit(t, s, Append(l, b))
+		all, size = append(all, b...), len(b)
+		if i == 1 || i == 3 {
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for offset := range 6 {
+		for most := range 8 {
+			want := all[offset*size : min(offset+max(most, 1), 6)*size]
+			got, err := l.Read(int64(offset), most*size+size/2, true)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("offset %d, %d batches: %d bytes, want %d, %v", offset, most, len(got), len(want), err)
+			}
+		}
+	}
+}
+
 // Fetched records hold no memory of the write-ahead log, however long they wait.
 func TestRecordsHoldNoMemory(t *testing.T) {
 	t.Parallel()
