@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/share"
-	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/plog"
 )
@@ -134,96 +132,4 @@ func (sp *sharePart) grave(topic string) (*Partition, error) {
 		return nil, fmt.Errorf("the dead-letter topic %s has just been deleted", topic)
 	}
 	return p, nil
-}
-
-// letters makes the dead letters of a range, up to deadBytes of them; last is how far
-// they go. Records that are no more in the log have none.
-func (sp *sharePart) letters(d share.Dead, whole bool) (out []kafka.Record, last int64, err error) {
-	if !whole {
-		now := sp.shares.b.Now().UnixMilli()
-		for o := d.First; o <= d.Last; o++ {
-			out = append(out, kafka.Record{Offset: o, Timestamp: now, Headers: sp.deadHeaders(nil, o, d)})
-		}
-		return out, d.Last, nil
-	}
-	log, size := sp.part.Log, 0
-	at := max(d.First, log.Start())
-	for at <= d.Last && size < deadBytes {
-		b, err := log.Read(at, deadBytes, true)
-		if err != nil {
-			return nil, 0, fmt.Errorf("the records cannot be read: %w", err)
-		}
-		if len(b) == 0 {
-			break // nothing is there any more
-		}
-		for len(b) > 0 && at <= d.Last && size < deadBytes {
-			var batch kafka.Batch
-			if batch, b, err = kafka.NextBatch(b); err != nil {
-				return nil, 0, fmt.Errorf("the records cannot be read: %w", err)
-			}
-			for r, err := range batch.Records(openLimit) {
-				switch {
-				case err != nil:
-					return nil, 0, fmt.Errorf("the records cannot be read: %w", err)
-				case r.Offset < at || batch.Control():
-					continue
-				}
-				if r.Offset > d.Last || size >= deadBytes {
-					break
-				}
-				at = r.Offset + 1
-				size += len(r.Key) + len(r.Value)
-				r.Headers = sp.deadHeaders(r.Headers, r.Offset, d)
-				out = append(out, r)
-			}
-			if size < deadBytes {
-				at = max(at, batch.NextOffset())
-			}
-		}
-	}
-	if size < deadBytes {
-		return out, d.Last, nil
-	}
-	return out, min(at-1, d.Last), nil
-}
-
-// deadHeaders adds what happened to a record's own headers.
-func (sp *sharePart) deadHeaders(own []kafka.Header, offset int64, d share.Dead) []kafka.Header {
-	add := func(name, value string) {
-		own = append(own, kafka.Header{Key: deadHeader + name, Value: []byte(value)})
-	}
-	add("topic", sp.part.Topic())
-	add("partition", strconv.Itoa(int(sp.key.partition)))
-	add("offset", strconv.FormatInt(offset, 10))
-	add("group", sp.key.group)
-	add("delivery.count", strconv.Itoa(int(d.Count)))
-	add("message", d.Cause.String())
-	return own
-}
-
-// deadBatches puts dead letters into batches that the topic takes; one that is larger
-// than it takes is alone in one, and goes in all the same: it was taken once.
-func deadBatches(letters []kafka.Record, view *catalog.View) (out []kafka.Batch, size int, err error) {
-	for len(letters) > 0 {
-		n, bytes := 0, kafka.BatchOverhead
-		for n < len(letters) {
-			more := len(letters[n].Key) + len(letters[n].Value) + 32
-			for _, h := range letters[n].Headers {
-				more += len(h.Key) + len(h.Value) + 10
-			}
-			if n > 0 && bytes+more > min(view.MaxMessageBytes, deadBytes) {
-				break
-			}
-			bytes += more
-			n++
-		}
-		b := kafka.Build(kafka.BatchSpec{}, letters[:n])
-		if view.Recompress && b.Codec() != view.Codec {
-			if b, err = b.Recompress(view.Codec, openLimit); err != nil {
-				return nil, 0, err
-			}
-		}
-		out, size, letters = append(out, b), size+len(b), letters[n:]
-	}
-	return out, size, nil
 }
