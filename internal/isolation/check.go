@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -118,7 +119,11 @@ func (l *logs) aborted(h *History, r *Report) {
 				continue
 			}
 			if t := h.Sends[at].Txn; t != NoTxn && h.Txns[t].Outcome == Aborted {
-				r.found(G1a, "%v of %s, whose client was told at %v that it is aborted, was polled by %s at %v", rec, h.Txns[t].Name, h.Txns[t].End.End, p.Client, p.End)
+				why := "whose client has not asked for a commit"
+				if end := h.Txns[t].End.End; end != Never {
+					why = fmt.Sprintf("whose client was told at %v that it is aborted", end)
+				}
+				r.found(G1a, "%v of %s, %s, was polled by %s at %v", rec, h.Txns[t].Name, why, p.Client, p.End)
 			}
 		}
 	}
