@@ -14,39 +14,33 @@ import (
 	"github.com/leatdev/leat/internal/vfs"
 )
 
-// flipInSegments inverts one bit of the logs' segments where a text stands.
-func flipInSegments(t *testing.T, fs vfs.FS, text string) {
+// flipInSegment inverts one bit in a segment of a partition, where a text stands.
+func flipInSegment(t *testing.T, fs vfs.FS, topic kafka.UUID, text string) {
 	t.Helper()
-	dirs, err := fs.List("/data/logs")
+	dir := path.Join("/data/logs", "t."+topic.String(), "0")
+	names, err := fs.List(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range dirs {
-		dir = path.Join("/data/logs", dir, "0")
-		names, err := fs.List(dir)
+	for _, n := range names {
+		name := path.Join(dir, n)
+		b, err := vfs.ReadFile(fs, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range names {
-			name := path.Join(dir, n)
-			b, err := vfs.ReadFile(fs, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := bytes.Index(b, []byte(text))
-			if at < 0 {
-				continue
-			}
-			f, err := fs.Open(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := f.WriteAt([]byte{b[at] ^ 4}, int64(at)); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
-			return
+		at := bytes.Index(b, []byte(text))
+		if at < 0 {
+			continue
 		}
+		f, err := fs.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte{b[at] ^ 4}, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		return
 	}
 	t.Fatalf("%q is in no segment", text)
 }
@@ -95,7 +89,7 @@ func TestDeadLettersOfUnreadableRecords(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	flipInSegments(t, b.disk, "to be damaged")
+	flipInSegment(t, b.disk, b.Catalog.Snapshot().Topic("t").ID, "to be damaged")
 	b.open()
 	b.ack("a", 0, 9, share.Reject)
 	if p := b.place(); p.Start != 10 || p.Buried != 10 {
