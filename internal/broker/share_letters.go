@@ -67,7 +67,10 @@ func (l *lettering) batch(b kafka.Batch) {
 			return
 		case r.Offset < l.at || b.Control():
 			continue
-		case r.Offset > l.d.Last || l.size >= deadBytes:
+		case l.size >= deadBytes:
+			return
+		case r.Offset > l.d.Last: // there are none between: compaction took them
+			l.at = l.d.Last + 1
 			return
 		}
 		l.at = r.Offset + 1

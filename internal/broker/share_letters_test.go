@@ -132,3 +132,25 @@ func TestDeadLettersOfUnreadableRecords(t *testing.T) {
 		t.Errorf("%d letters, want %d", n, len(want))
 	}
 }
+
+// Records that compaction has taken out of a batch, also the last of those asked for,
+// have no letter and hold up nothing.
+func TestDeadLettersOfCompactedRecords(t *testing.T) {
+	t.Parallel()
+	b := newShareBench(t, nil)
+	b.put(1)
+	b.take("a", 1)
+	sp := b.Shares.ofGroup("q")[0]
+	whole := kafka.Build(kafka.BatchSpec{}, []kafka.Record{{Value: []byte("0")}, {Value: []byte("1")}, {Value: []byte("2")}, {Value: []byte("3")}})
+	batch, err := whole.Retain(1<<20, 0, func(r *kafka.Record) bool { return r.Offset%2 == 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for last, want := range []int{0, 1, 1, 2} {
+		l := &lettering{sp: sp, d: share.Dead{Last: int64(last), Count: 1, Cause: share.Rejected}}
+		l.batch(batch)
+		if l.more() || len(l.out) != want {
+			t.Errorf("offsets 0 to %d: %d letters, want %d; the next offset is %d", last, len(l.out), want, l.at)
+		}
+	}
+}

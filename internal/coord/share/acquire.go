@@ -42,8 +42,6 @@ type taking struct {
 	who   int32
 	until int64
 	keep  bool
-	// cut is where the last entry of the answer began.
-	cut int64
 }
 
 func (p *Partition) acquire(t int64, e *Acquire) {
