@@ -109,7 +109,7 @@ func (p *scene) failFlush() bool {
 	}
 	p.failed = true
 	p.tail = nil
-	p.step(Durable{p.c.writes.last, kerr.KafkaStorageError})
+	p.step(Durable{p.c.writes.Last(), kerr.KafkaStorageError})
 	for _, q := range p.open {
 		if q.kind != "join" && q.kind != "sync" {
 			p.fail("a %s is not answered after the disk has failed", q.kind)

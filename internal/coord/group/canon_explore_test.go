@@ -44,17 +44,17 @@ func (p *scene) canon() string {
 			put("pending %s %s", id, in(g.pending[id]))
 		}
 		put("assigning %v", g.assigning)
-		put("asked %d persisted %v last %d subscribed %v", g.asked, g.persisted, int64(g.lastWrite)-int64(c.writes.last), g.subscribed != nil)
+		put("asked %d persisted %v last %d subscribed %v", g.asked, g.persisted, int64(g.lastWrite)-int64(c.writes.Last()), g.subscribed != nil)
 		if o := offsetText(g); o != "" {
 			put("offset o%s", o)
 		}
 	}
-	put("durable %d failed %v", int64(c.writes.durable)-int64(c.writes.last), c.writes.failed != nil)
-	for _, f := range c.writes.flying {
-		put("flying %d %v", int64(f.id)-int64(c.writes.last), f.group == g)
+	put("durable %d failed %v", int64(c.writes.Durable())-int64(c.writes.Last()), c.writes.Failed() != nil)
+	for id, w := range c.writes.Flying() {
+		put("flying %d %v", int64(id)-int64(c.writes.Last()), w.group == g)
 	}
-	for _, h := range c.writes.held {
-		put("held %d", int64(h.id)-int64(c.writes.last))
+	for id := range c.writes.Held() {
+		put("held %d", int64(id)-int64(c.writes.Last()))
 	}
 	records := func(rs []Record) {
 		for _, r := range rs {

@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"fmt"
 	"time"
+
+	"github.com/leatdev/leat/internal/coord/ledger"
 )
 
 // Coordinator holds the groups of one partition of __consumer_offsets. It is
@@ -17,7 +19,7 @@ type Coordinator struct {
 	// retentionAt is when expired offsets are looked for next.
 	retentionAt time.Time
 
-	writes  writes
+	writes  ledger.Ledger[change]
 	pending pendingOffsets
 
 	// Of the Step that runs.
@@ -81,7 +83,7 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 	case Appended:
 		c.appended(e)
 	case Durable:
-		c.durable(e)
+		c.writes.Settle(e.ID, e.Err)
 	case Tick:
 		c.tick()
 	default:

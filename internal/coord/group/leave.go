@@ -51,9 +51,9 @@ func (c *Coordinator) leave(e Leave) {
 		c.reply(e.Token, res)
 		return
 	}
-	before := c.writes.last
+	before := c.writes.Last()
 	c.afterRemoval(g, "left: "+strings.Join(left, ", "))
-	c.whenWritten(before, func(err error) {
+	c.writes.WhenSince(before, func(err error) {
 		if err != nil {
 			res.ErrorCode = codeOf(err)
 		}

@@ -180,7 +180,7 @@ func (s *storm) forget(group string) {
 // crash loses what is not durable, and the connections.
 func (s *storm) crash() {
 	if s.r.IntN(2) == 0 {
-		s.step(Durable{s.c.writes.last, kerr.KafkaStorageError})
+		s.step(Durable{s.c.writes.Last(), kerr.KafkaStorageError})
 		for tok, r := range s.open {
 			switch r.event.(type) {
 			case Join, Sync:

@@ -233,12 +233,9 @@ func (c *Coordinator) checkTxnCommit(g *group, e TxnCommit, codes []int16) error
 
 // txnEnd applies or drops what a transaction has brought.
 func (c *Coordinator) txnEnd(e TxnEnd) {
-	w := &c.writes
-	w.last++
-	c.out.Placed = w.last
-	w.flying = append(w.flying, flying{id: w.last})
+	c.out.Placed = c.writes.Add(change{}, nil)
 	for _, g := range c.applyTxn(e.ProducerID, e.Commit) {
-		g.lastWrite = w.last
+		g.lastWrite = c.out.Placed
 		c.touch(g)
 	}
 }

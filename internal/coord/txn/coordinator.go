@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/coord/ledger"
 )
 
 // Coordinator holds the transactional ids of one partition of __transaction_state. It
@@ -22,7 +24,7 @@ type Coordinator struct {
 	// expireAt is when expired ids are looked for next.
 	expireAt time.Time
 
-	writes writes
+	writes ledger.Ledger[func(id uint64)] // with what to do when they are appended
 
 	// Of the Step that runs.
 	now time.Time
@@ -60,7 +62,7 @@ func (c *Coordinator) Step(now time.Time, e Event) Effects {
 	case Appended:
 		c.appended(e)
 	case Durable:
-		c.durable(e)
+		c.writes.Settle(e.ID, e.Err)
 	case Reachable:
 		c.reachable(e)
 	case Tick:
@@ -95,7 +97,7 @@ func (c *Coordinator) Loaded(now time.Time) Effects {
 // Deadline is when the next Tick is due; the zero time when none is: after the disk has
 // failed there is nothing to be done before the next start.
 func (c *Coordinator) Deadline() time.Time {
-	if c.writes.failed != nil {
+	if c.writes.Failed() != nil {
 		return time.Time{}
 	}
 	next := c.expireAt
@@ -110,7 +112,7 @@ const retryAbort = time.Second
 
 // tick aborts what has taken too long and forgets what has not been used for long.
 func (c *Coordinator) tick() {
-	if c.writes.failed != nil {
+	if c.writes.Failed() != nil {
 		return
 	}
 	for _, t := range c.due() {
@@ -147,9 +149,9 @@ func (c *Coordinator) expire() {
 	c.expireAt = c.now.Add(c.cfg.ExpirationCheckInterval)
 	limit := c.now.Add(-c.cfg.Expiration).UnixMilli()
 	for _, t := range c.sorted() {
-		if t.closed() && t.updated <= limit && t.lastWrite <= c.writes.durable {
+		if t.closed() && t.updated <= limit && t.lastWrite <= c.writes.Durable() {
 			c.note(t.id, "the transactional id has not been used for %s: forgotten", c.cfg.Expiration)
-			c.write(t.id, Write{Records: []Record{{Key: keyOf(t.id)}}}, func(uint64) { delete(c.txns, t.id) }, nil)
+			c.write(Write{Records: []Record{{Key: keyOf(t.id)}}}, func(uint64) { delete(c.txns, t.id) }, nil)
 		}
 	}
 }
@@ -160,7 +162,7 @@ func (c *Coordinator) describe(e Describe) {
 	t := c.txns[e.ID]
 	if t == nil {
 		s.ErrorCode = kerr.TransactionalIDNotFound.Code
-		c.whenShown(c.writes.last, func(error) { c.reply(e.Token, s) })
+		c.whenShown(c.writes.Last(), func(error) { c.reply(e.Token, s) })
 		return
 	}
 	s.State, s.TimeoutMillis, s.StartTimestamp = t.state.String(), t.timeout, t.started
@@ -197,7 +199,7 @@ func (c *Coordinator) list(e List) {
 			a.Transactions = append(a.Transactions, s)
 		}
 	}
-	c.whenShown(c.writes.last, func(err error) {
+	c.whenShown(c.writes.Last(), func(err error) {
 		if err != nil {
 			a = ListAnswer{Code: codeOf(err)}
 		}
