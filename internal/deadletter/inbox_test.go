@@ -202,7 +202,7 @@ func TestRedriveGuards(t *testing.T) {
 	}
 	for says, o := range map[string]RedriveOptions{
 		"unknown name valeu":           {Where: "valeu.n > 1"},
-		"does not say which pipeline":  {},
+		"for example --to orders":      {},
 		`"nowhere" does not exist`:     {To: "nowhere"},
 		"cannot be a filter: not bool": {Where: "partition + 1"},
 	} {

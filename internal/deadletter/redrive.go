@@ -154,7 +154,11 @@ func (o *RedriveOptions) destination(l *Letter) (string, error) {
 	if step := l.stepName(); step != "" {
 		return step + ".redrive", nil
 	}
-	return "", fmt.Errorf("dead letter %s does not say which pipeline and step it failed in (%s headers); say where to put it with --to TOPIC, or leave it out with --where", l.ID(), or(string(l.Dialect), "no dead-letter"))
+	example := "--to TOPIC"
+	if l.Source.Topic != "" {
+		example = "--to " + l.Source.Topic + ", where it came from"
+	}
+	return "", fmt.Errorf("dead letter %s does not say which pipeline and step it failed in (%s headers); say where to put it, for example %s, or leave it out with --where", l.ID(), or(string(l.Dialect), "no dead-letter"), example)
 }
 
 func or(s, otherwise string) string {
