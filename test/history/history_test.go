@@ -57,6 +57,7 @@ func analyseFile(name string) (Report, error) {
 // stopped for a while (long enough, at times, for all members of the group to
 // be taken for dead), and judges what they have recorded.
 func TestUnderFaults(t *testing.T) {
+	t.Parallel()
 	for name, program := range map[string]string{"defaults": "./cmd/leat", "small bounds": "./test/tuned"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

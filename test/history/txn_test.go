@@ -139,6 +139,7 @@ func (w *transactionWorld) finish(t *testing.T) Report {
 // TestTransactionsUnderFaults has transactional clients at work while their broker is
 // killed with -9, and looks for what they may never see: cycles among them.
 func TestTransactionsUnderFaults(t *testing.T) {
+	t.Parallel()
 	for name, program := range map[string]string{"defaults": "./cmd/leat", "small bounds": "./test/tuned"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
