@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,6 +18,9 @@ type file struct {
 	name string
 	f    vfs.File
 	last Pos // the newest group in it
+	// sparse says that it has its blocks, but that they have not all been written yet: a
+	// sync of fresh ones takes a third longer, since it changes the file's metadata.
+	sparse bool
 }
 
 // files are the log's files: one that is written, full ones that a checkpoint
@@ -75,6 +79,7 @@ func (fs *files) open(opt *Options) error {
 		fs.add(&file{name: full, f: f})
 	}
 	if fs.count > 0 {
+		fs.idle[0].sparse = fs.count == 1 // who has written much has made another
 		return opt.FS.SyncDir(opt.Dir)
 	}
 	f, err := makeFile(opt, fs.nextName(), false)
@@ -104,21 +109,31 @@ func makeFile(opt *Options, name string, filled bool) (_ *file, err error) {
 	if err := f.Allocate(opt.FileSize); err != nil {
 		return nil, err
 	}
+	made := &file{name: name, f: f, sparse: !filled}
 	if filled {
-		zeros := make([]byte, 1<<20)
-		for off := int64(0); off < opt.FileSize; off += int64(len(zeros)) {
-			if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), opt.FileSize-off)], off); err != nil {
-				return nil, err
-			}
-		}
+		err = made.fill(opt.FileSize)
+	} else {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := opt.FS.SyncDir(opt.Dir); err != nil {
 		return nil, err
 	}
-	return &file{name: name, f: f}, nil
+	return made, nil
+}
+
+// fill writes every block of a file in which nothing is needed.
+func (f *file) fill(size int64) error {
+	zeros := make([]byte, 1<<20)
+	for off := int64(0); off < size; off += int64(len(zeros)) {
+		if _, err := f.f.WriteAt(zeros[:min(int64(len(zeros)), size-off)], off); err != nil {
+			return err
+		}
+	}
+	f.sparse = false
+	return f.f.Sync()
 }
 
 func (fs *files) add(f *file) {
@@ -149,6 +164,34 @@ func (fs *files) took(size int64, seq Pos) {
 	fs.cur.last = seq
 	fs.written += size
 	fs.marks = append(fs.marks, mark{seq, fs.written})
+}
+
+// sparseMost is how much is written into a file whose blocks are fresh before another
+// may take its place: some hundred flushes of who waits for each.
+const sparseMost = 1 << 20
+
+// leave moves on from a file whose blocks are fresh when another is idle whose blocks
+// are not, and the idle ones have room for what is needed, in units of any size: none
+// is larger than half a file.
+func (fs *files) leave(needed int64) {
+	if fs.cur == nil || !fs.cur.sparse || fs.off < sparseMost || len(fs.idle) == 0 || fs.idle[0].sparse {
+		return
+	}
+	if int64(len(fs.idle))*fs.opt.FileSize/2 >= needed {
+		fs.used, fs.cur = append(fs.used, fs.cur), nil
+	}
+}
+
+// sparse takes a file out of the idle ones whose blocks are fresh, when another is left;
+// nil when there is none.
+func (fs *files) sparse() *file {
+	i := slices.IndexFunc(fs.idle, func(f *file) bool { return f.sparse })
+	if i < 0 || len(fs.idle) < 2 || fs.preparing {
+		return nil
+	}
+	f := fs.idle[i]
+	fs.idle = slices.Delete(fs.idle, i, i+1)
+	return f
 }
 
 // wantsNext reports whether another file may and should be made.

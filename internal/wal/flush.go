@@ -270,6 +270,7 @@ func (w *WAL) prepare(g *group) int {
 func (w *WAL) place(size int64) (f vfs.File, off, room int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.files.leave(w.queued + w.reserved + w.opt.FileSize/4) // as hasRoom has promised
 	return w.files.place(size)
 }
 
@@ -294,6 +295,26 @@ func (w *WAL) makeAhead() {
 	name := w.files.nextName()
 	sched.Go(func() {
 		f, err := makeFile(&w.opt, name, true)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.made(f, err)
+	})
+}
+
+// fillIdle has a file filled whose blocks are fresh, before it is used again. Called with
+// mu held.
+func (w *WAL) fillIdle() {
+	f := w.files.sparse()
+	if f == nil || w.closed {
+		return
+	}
+	w.files.preparing = true
+	w.files.count--
+	sched.Go(func() {
+		err := f.fill(w.opt.FileSize)
+		if err != nil {
+			err = errors.Join(err, f.f.Close(), w.opt.FS.Remove(f.name))
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.made(f, err)

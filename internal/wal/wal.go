@@ -449,6 +449,7 @@ func (w *WAL) Free(p Pos) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.files.free(p)
+	w.fillIdle()
 	w.live.Store(w.files.live())
 	// Whether the disk still is full is found out by making the next file.
 	w.full = nil
