@@ -13,8 +13,8 @@ import (
 	"github.com/leatdev/leat/internal/plog"
 )
 
-// LogID is the id of the catalogue's log. No topic has it: NewUUID gives out
-// version 4 ids only.
+// LogID is the id of the catalogue's log. No topic has it: they have
+// version 4 ids only (kafka.DrawUUID).
 var LogID = plog.ID{Topic: kafka.UUID{15: 1}}
 
 // LogName is the name of its directory.

@@ -14,18 +14,3 @@ func (c Codec) String() string {
 
 // Known reports whether the number is a codec of the protocol.
 func (c Codec) Known() bool { return c >= CodecNone && c <= CodecZstd }
-
-// ParseCodec reads a codec's name: none (or uncompressed, as compression.type
-// calls it), gzip, snappy, lz4, zstd. The topic config's "producer" is not a
-// codec.
-func ParseCodec(name string) (Codec, error) {
-	if name == "uncompressed" {
-		return CodecNone, nil
-	}
-	for i, n := range codecNames {
-		if n == name {
-			return Codec(i), nil
-		}
-	}
-	return 0, fmt.Errorf("compression %q is not one of none, gzip, snappy, lz4, zstd", name)
-}

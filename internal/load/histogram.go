@@ -37,22 +37,6 @@ func (h *Histogram) Record(d time.Duration) {
 	h.sum += float64(v)
 }
 
-// Merge adds what o counted.
-func (h *Histogram) Merge(o *Histogram) {
-	if o.n == 0 {
-		return
-	}
-	for i, c := range o.counts {
-		h.counts[i] += c
-	}
-	if h.n == 0 || o.min < h.min {
-		h.min = o.min
-	}
-	h.max = max(h.max, o.max)
-	h.n += o.n
-	h.sum += o.sum
-}
-
 // Count is the number of durations.
 func (h *Histogram) Count() uint64 { return h.n }
 
