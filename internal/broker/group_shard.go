@@ -64,6 +64,11 @@ func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
 	return nil
 }
 
+// index, settled and tick are for the loop.
+func (s *groupShard) index() int32                   { return s.partition }
+func (s *groupShard) settled(upTo uint64, err error) { s.step(group.Durable{ID: upTo, Err: err}) }
+func (s *groupShard) tick()                          { s.step(group.Tick{}) }
+
 // step puts an event into the machine and does what follows from it.
 func (s *groupShard) step(e group.Event) { s.stepWith(func() group.Event { return e }) }
 
@@ -105,7 +110,7 @@ func (s *groupShard) carryOutWith(eff group.Effects, ops []plog.Op, at *plog.Pos
 		if w.Producer != nil {
 			with = ops
 		}
-		pos, err := s.append(w.Records, w.Producer, with)
+		pos, err := s.appendAll(&w, with)
 		if w.Producer != nil {
 			*at, *failed = pos, err
 		}
@@ -137,6 +142,39 @@ func (s *groupShard) ended(e group.TxnEnd, pos plog.Pos) group.Effects {
 	eff := s.machine.Step(s.groups.opt.Now(), e)
 	s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, eff.Placed, err) })
 	return s.carryOut(eff)
+}
+
+// appendAll appends a write with all that belongs to it.
+func (s *groupShard) appendAll(w *group.Write, with []plog.Op) (plog.Pos, error) {
+	if w.Places == "" || s.groups.opt.Burial == nil {
+		return s.append(w.Records, w.Producer, with)
+	}
+	places, done, err := s.groups.opt.Burial(w.Places)
+	if err != nil {
+		return 0, err
+	}
+	pos, err := s.append(w.Records, w.Producer, append(with, places...))
+	done(err)
+	return pos, err
+}
+
+// forgetStray ends the places of a share group that does not exist: for good when pos is
+// durable.
+func (s *groupShard) forgetStray(id string) (pos plog.Pos, err error) {
+	s.mu.Lock() // nobody makes the group meanwhile
+	defer s.mu.Unlock()
+	if !s.loaded.Load() || s.broken != nil || s.machine.HasShare(id) {
+		return 0, nil
+	}
+	ops, done, err := s.groups.opt.Burial(id)
+	if err != nil {
+		return 0, err
+	}
+	if len(ops) > 0 {
+		_, pos, err = s.groups.opt.Store.Submit(ops...)
+	}
+	done(err)
+	return pos, err
 }
 
 // append writes one batch, of a producer's transaction if there is one, together with

@@ -37,7 +37,7 @@ type Groups struct {
 	shards atomic.Pointer[[]*groupShard]
 	create sched.Mutex // held while the topic is made
 
-	loop  groupLoop
+	loop  coordLoop[*groupShard]
 	loads groupLoads
 }
 
@@ -48,8 +48,11 @@ type GroupsOptions struct {
 	// CreateTopic makes a topic of the broker's own; it returns when the topic
 	// can be used, and without error when it was there.
 	CreateTopic func(ctx context.Context, name string, partitions int32, configs map[string]string) error
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// Burial ends the places of a share group: see Shares.burial. Without it there are
+	// none.
+	Burial func(group string) (ops []plog.Op, done func(error), err error)
+	Logger *slog.Logger
+	Now    func() time.Time
 	// LoadAtOnce is how many bytes of the groups' log are read before NewGroups
 	// returns; more of them are read in the background. 0 = 256 KiB, which takes less
 	// time than a client needs to connect; negative = none.
@@ -91,7 +94,7 @@ func NewGroups(opt GroupsOptions) *Groups {
 	}
 	// A random UUID, as Kafka's: a member id must be hard to guess.
 	g.cfg.NewID = func() string { return kafka.DrawUUID(sched.Random).String() }
-	g.loop.start(g)
+	g.loop.start(opt.Now)
 	if t := s.Topic(OffsetsTopic); t != nil {
 		g.load(t)
 	}

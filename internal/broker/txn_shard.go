@@ -90,6 +90,11 @@ func replayTxns(m *txn.Coordinator, b kafka.Batch, n *txn.Replayed, skipped func
 
 var errStopped = errors.New("the coordinator stops")
 
+// index, settled and tick are for the loop.
+func (s *txnShard) index() int32                   { return s.partition }
+func (s *txnShard) settled(upTo uint64, err error) { s.step(txn.Durable{ID: upTo, Err: err}) }
+func (s *txnShard) tick()                          { s.step(txn.Tick{}) }
+
 // step puts an event into the machine and does what follows from it.
 func (s *txnShard) step(e txn.Event) {
 	s.mu.Lock()

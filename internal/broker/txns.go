@@ -34,7 +34,7 @@ type Txns struct {
 	// shards are the machines, by partition; nil until the topic exists.
 	shards atomic.Pointer[[]*txnShard]
 	create sched.Mutex // held while the topic is made
-	loop   txnLoop
+	loop   coordLoop[*txnShard]
 	loads  sched.WaitGroup
 }
 
@@ -73,7 +73,7 @@ func NewTxns(opt TxnsOptions) *Txns {
 		part := opt.Partition(p.Topic, p.Partition)
 		return part != nil && part.Log.Fenced() != nil
 	}
-	t.loop.start(t)
+	t.loop.start(opt.Now)
 	if topic := s.Topic(TransactionsTopic); topic != nil {
 		t.load(topic)
 	}
