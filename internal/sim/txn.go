@@ -57,6 +57,7 @@ func (o txnOutcome) String() string {
 type sentTxn struct {
 	name     string
 	n        int // in told
+	client   int
 	producer int64
 	outcome  txnOutcome
 	records  []txnRecord
@@ -235,7 +236,7 @@ func (r *run) visible(t *sentTxn) (n int, err error) {
 func (c *txnClient) transaction() {
 	r := c.r
 	c.count++
-	t := &sentTxn{name: fmt.Sprintf("transaction %d of client %d", c.count, c.n), producer: c.pid}
+	t := &sentTxn{name: fmt.Sprintf("transaction %d of client %d", c.count, c.n), producer: c.pid, client: c.n}
 	t.n = r.txns.told.transaction(t.name, c.fence)
 	c.last = t
 	for range sched.Draw(4) {

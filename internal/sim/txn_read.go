@@ -42,11 +42,21 @@ func (r *run) readCommitted(p int32, settled bool) error {
 		return nil // the disk
 	}
 	r.txns.told.read(from, p, seen)
+	ids := slices.Sorted(maps.Keys(seen))
+	// Who has read something of a transaction finds its offset, too.
+	for _, c := range r.txns.clients {
+		at, ok := r.groupOffset(c)
+		for _, id := range ids {
+			if t := r.txns.byID[id]; ok && t != nil && t.client == c.n && at < t.offset {
+				return fmt.Errorf("%s-%d: %s of %s was read, and then the group's offset %d, which is before that of the transaction, %d", txnTopic, p, id, t.name, at, t.offset)
+			}
+		}
+	}
 	for q := range int32(txnPartitions) {
 		from := r.txns.told.now()
 		r.txns.told.stable(from, q, r.b.Partition(txnTopic, q).Log.LastStable())
 	}
-	for _, id := range slices.Sorted(maps.Keys(seen)) {
+	for _, id := range ids {
 		switch t := r.txns.byID[id]; {
 		case t == nil:
 			return fmt.Errorf("%s-%d: %s was sent by nobody", txnTopic, p, id)
