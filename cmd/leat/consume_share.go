@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatdev/leat/internal/cli"
@@ -19,31 +18,20 @@ func (a *app) shareSource(ctx context.Context, o consumeOptions, topics []string
 			"`leat group config set %s share.auto.offset.reset=earliest` lets a new one begin at the start", o.share)
 	}
 	var refused acknowledgements
-	opts := []kgo.Opt{kgo.ShareGroup(o.share), kgo.ConsumeTopics(topics...), kgo.ShareAckCallback(refused.note)}
+	opts := []kgo.Opt{kgo.ShareGroup(o.share), kgo.ShareAckCallback(refused.note)}
 	if o.limit > 0 {
 		// What is not going to be written is left for others.
 		opts = append(opts, kgo.ShareMaxRecords(int32(min(o.limit, 500))), kgo.ShareMaxRecordsStrict())
 	}
-	cl, err := a.client(ctx, opts...)
-	if err != nil {
-		return recordSource{}, err
+	src, err := a.memberSource(ctx, o.share, true, topics, opts...)
+	src.written = func(ctx context.Context, records []*kgo.Record) error {
+		src.cl.MarkAcks(kgo.AckAccept, records...)
+		if err := errors.Join(src.cl.FlushAcks(ctx), refused.take()); err != nil {
+			return fmt.Errorf("written, but not accepted, so that it may come again: %w", err)
+		}
+		return nil
 	}
-	if err := mayJoin(ctx, kadm.NewClient(cl), o.share, true, topics); err != nil {
-		cl.Close()
-		return recordSource{}, err
-	}
-	return recordSource{
-		cl:       cl,
-		wanted:   func(*kgo.Record) bool { return true },
-		finished: func(context.Context, bool) (bool, error) { return false, nil },
-		written: func(ctx context.Context, records []*kgo.Record) error {
-			cl.MarkAcks(kgo.AckAccept, records...)
-			if err := errors.Join(cl.FlushAcks(ctx), refused.take()); err != nil {
-				return fmt.Errorf("written, but not accepted, so that it may come again: %w", err)
-			}
-			return nil
-		},
-	}, nil
+	return src, err
 }
 
 // acknowledgements gathers what became of those that failed; the client calls note
