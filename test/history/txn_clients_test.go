@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/leatdev/leat/test/traffic"
 )
@@ -23,6 +24,7 @@ type transactor struct {
 	name string
 	life int
 	rng  *rand.Rand
+	old  bool // it knows version 1 of transactions only (KIP-890 is version 2)
 }
 
 // errAway says that the broker is away at the beginning of a life: another client tries
@@ -44,6 +46,15 @@ func (c *transactor) incarnate(cl *kgo.Client) (name string, err error) {
 	op.Order = producer<<16 | int64(epoch)
 	c.rec.add(op)
 	return name, nil
+}
+
+// producer is a client with the transactional id.
+func (c *transactor) producer(opts ...kgo.Opt) *kgo.Client {
+	opts = append(opts, kgo.TransactionalID(c.id), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.AlwaysRetryEOF())
+	if c.old {
+		opts = append(opts, kgo.MaxVersions(kversion.V3_8_0()))
+	}
+	return c.client(opts...)
 }
 
 // send sends a few messages in a transaction, and waits for their answers.
@@ -111,7 +122,7 @@ func (c *transactor) lives(ctx context.Context, live func(context.Context) error
 			return err
 		}
 	}
-	cl := c.client(kgo.TransactionalID(c.id))
+	cl := c.producer()
 	defer cl.Close()
 	_, err := c.incarnate(cl)
 	return err
@@ -119,13 +130,18 @@ func (c *transactor) lives(ctx context.Context, live func(context.Context) error
 
 // mix sends to any keys and polls any, in transactions, until ctx ends: what it reads
 // others have sent in theirs.
-func (w *world) mix(ctx context.Context, id string, seed uint64) error {
-	c := &transactor{world: w, id: id, rng: rand.New(rand.NewPCG(seed, 4))}
+func (w *world) mix(ctx context.Context, id string, old bool, seed uint64) error {
+	c := &transactor{world: w, id: id, old: old, rng: rand.New(rand.NewPCG(seed, 4))}
 	return c.lives(ctx, c.mixLife)
 }
 
 func (c *transactor) mixLife(ctx context.Context) error {
-	cl := c.client(kgo.TransactionalID(c.id), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.AlwaysRetryEOF(), kgo.TransactionTimeout(time.Minute))
+	// Some lives have little time for a transaction, and take more.
+	patience, slow := time.Minute, c.rng.IntN(6) == 0
+	if slow {
+		patience = 200 * time.Millisecond
+	}
+	cl := c.producer(kgo.TransactionTimeout(patience))
 	defer cl.Close()
 	var err error
 	if c.name, err = c.incarnate(cl); err != nil {
@@ -155,6 +171,9 @@ func (c *transactor) mixLife(ctx context.Context) error {
 				return nil // fenced, or cut off: another incarnation goes on
 			}
 		}
+		if slow && c.rng.IntN(10) == 0 {
+			<-time.After(2 * patience) // its transaction is ended meanwhile
+		}
 		switch c.rng.IntN(25) {
 		case 0:
 			return nil // it vanishes, and leaves it open
@@ -174,7 +193,7 @@ func (c *transactor) mixLife(ctx context.Context) error {
 // usurped has another client take the transactional id; then the first one goes on as if
 // it did not know.
 func (c *transactor) usurped(cl *kgo.Client, txn int64) error {
-	next := c.client(kgo.TransactionalID(c.id))
+	next := c.producer()
 	defer next.Close()
 	if _, err := c.incarnate(next); err != nil {
 		return err

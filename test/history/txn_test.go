@@ -50,7 +50,7 @@ func startTransactions(t *testing.T, addr string, torn bool) *transactionWorld {
 		})
 	}
 	for i := range uint64(3) {
-		start(&w.workers, func() error { return w.mix(working, fmt.Sprintf("mixer-%d", i), seed+i) })
+		start(&w.workers, func() error { return w.mix(working, fmt.Sprintf("mixer-%d", i), i == 2, seed+i) })
 	}
 	for i := range uint64(2) {
 		start(&w.workers, func() error { return w.move(working, fmt.Sprintf("mover-%d", i), seed+i) })
