@@ -11,7 +11,7 @@ var (
 	// words are what everybody speaks: protocol and event terms.
 	words = []string{"internal/kafka", "event"}
 	// ground is what everybody stands on.
-	ground = []string{"internal/vfs", "internal/life", "internal/obs", "internal/trim", "internal/testcluster", "internal/sched", "internal/mutant", "internal/isolation"}
+	ground = []string{"internal/vfs", "internal/life", "internal/obs", "internal/trim", "internal/testcluster", "internal/sched", "internal/mutant", "internal/isolation", "internal/story"}
 	// disk and coordinators, which broker alone brings together.
 	disk         = []string{"internal/wal", "internal/plog", "internal/catalog"}
 	coordinators = []string{"internal/coord"}
@@ -54,7 +54,7 @@ var arrows = []arrow{
 	{why: "features stand on worker, pipeline, models and deadletter, not on each other",
 		from: concat(features, tools), to: features},
 	{why: "only broker brings coordinators and disk together: coordinators know words alone",
-		from: coordinators, to: nil, may: words},
+		from: coordinators, to: nil, may: concat(words, []string{"internal/story"})}, // and its tests their player of stories
 	{why: "only broker brings coordinators and disk together: disk does not know coordinators",
 		from: disk, to: concat(coordinators, broker)},
 	{why: "the log's side never looks up to the features",

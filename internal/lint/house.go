@@ -86,6 +86,7 @@ var mayTouchFiles = map[string]string{
 	"internal/load":             "reads /proc of the process that it measures",
 	"internal/trim":             "reads /proc of its own process",
 	"internal/lint":             "reads the sources",
+	"internal/story":            "reads and writes the stories of tests",
 	"internal/models/exec":      "starts child processes",
 	"internal/models/modeltest": "reads the document whose example it tests",
 	"cmd":                       "reads files that the user names, makes the demo's temporary directory",

@@ -3,13 +3,13 @@ package group
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/story"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the stories do into testdata")
@@ -23,68 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the stories do into testda
 // generation from its last join, as a real one would. Unless a story says
 // "hold", every write is durable at once.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { play(t, f) })
-	}
-}
-
-func play(t *testing.T, file string) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld()
-	var is strings.Builder
-	var cmd []string
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	for i := 0; i < len(lines); i++ {
-		if lines[i] != "----" {
-			is.WriteString(lines[i] + "\n")
-			if lines[i] != "" && !strings.HasPrefix(lines[i], "#") {
-				cmd = append(cmd, lines[i])
-			}
-			continue
-		}
-		is.WriteString("----\n")
-		for i+1 < len(lines) && lines[i+1] != "" {
-			i++
-		}
-		w.text.Reset()
-		for _, c := range cmd {
-			if err := w.do(c); err != nil {
-				t.Fatalf("%s: %q: %v", file, c, err)
-			}
-		}
-		cmd = nil
-		is.WriteString(w.text.String())
-	}
-	if len(cmd) > 0 {
-		t.Fatalf("%s: %q has no ---- after it", file, cmd)
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(is.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	got := strings.Split(strings.TrimRight(is.String(), "\n"), "\n")
-	for i := range max(len(want), len(got)) {
-		var g, s string
-		if i < len(got) {
-			g = got[i]
-		}
-		if i < len(want) {
-			s = want[i]
-		}
-		if g != s {
-			t.Fatalf("%s:%d: the story says\n\t%s\nbut it went\n\t%s", file, i+1, s, g)
-		}
-	}
+	story.Play(t, *rewrite, func() story.World { return newWorld() })
 }
 
 // world is a coordinator with a log under it and clients around it.
@@ -135,6 +74,14 @@ func newWorld() *world {
 	w.c = New(w.cfg)
 	w.effects(w.c.Loaded(w.now, nil))
 	return w
+}
+
+// Do and Told are for the player of stories.
+func (w *world) Do(line string) error { return w.do(line) }
+
+func (w *world) Told() string {
+	defer w.text.Reset()
+	return w.text.String()
 }
 
 func (w *world) printf(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }

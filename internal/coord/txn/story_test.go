@@ -4,8 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/story"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the stories do into testdata")
@@ -27,62 +27,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the stories do into testda
 // producers of a). The runner remembers the producer id and epoch that it was told.
 // Unless a story says "hold", every write is durable at once.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { play(t, f) })
-	}
-}
-
-func play(t *testing.T, file string) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld()
-	var is strings.Builder
-	var cmd []string
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	for i := 0; i < len(lines); i++ {
-		if lines[i] != "----" {
-			is.WriteString(lines[i] + "\n")
-			if lines[i] != "" && !strings.HasPrefix(lines[i], "#") {
-				cmd = append(cmd, lines[i])
-			}
-			continue
-		}
-		is.WriteString("----\n")
-		for i+1 < len(lines) && lines[i+1] != "" {
-			i++
-		}
-		w.text.Reset()
-		for _, c := range cmd {
-			if err := w.do(c); err != nil {
-				t.Fatalf("%s: %q: %v", file, c, err)
-			}
-		}
-		cmd = nil
-		is.WriteString(w.text.String())
-	}
-	if len(cmd) > 0 {
-		t.Fatalf("%s: %q has no ---- after it", file, cmd)
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(is.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if is.String() != strings.TrimRight(string(b), "\n")+"\n" {
-		want, got := strings.Split(string(b), "\n"), strings.Split(is.String(), "\n")
-		for i := range max(len(want), len(got)) {
-			if i >= len(want) || i >= len(got) || want[i] != got[i] {
-				t.Fatalf("%s:%d: the story says\n\t%q\nbut it went\n\t%q", file, i+1, want[min(i, len(want)):min(i+1, len(want))], got[min(i, len(got)):min(i+1, len(got))])
-			}
-		}
-	}
+	story.Play(t, *rewrite, func() story.World { return newWorld() })
 }
 
 // world is a coordinator with a log under it and producers around it.
@@ -128,6 +73,14 @@ func (w *world) start() {
 		}
 	}
 	w.carryOut(w.c.Loaded(w.now))
+}
+
+// Do and Told are for the player of stories.
+func (w *world) Do(line string) error { return w.do(line) }
+
+func (w *world) Told() string {
+	defer w.text.Reset()
+	return w.text.String()
 }
 
 func (w *world) say(format string, args ...any) { fmt.Fprintf(&w.text, "  "+format+"\n", args...) }
