@@ -145,7 +145,10 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
-	b.Groups = NewGroups(GroupsOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now})
+	b.Groups = NewGroups(GroupsOptions{
+		Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now,
+		Burial: func(group string) ([]plog.Op, func(error), error) { return b.Shares.burial(group) },
+	})
 	b.Shares = newShares(b)
 	b.Txns = NewTxns(TxnsOptions{
 		Store: b.Store, Catalog: b.Catalog, Groups: b.Groups, Epoch: b.Epoch, Partition: b.Partition, CreateTopic: b.EnsureTopic,

@@ -6,6 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/coord/group"
+	"github.com/leatdev/leat/internal/kafka"
+	"github.com/leatdev/leat/internal/sched"
 )
 
 // ShareHeartbeat is all that a member of a share group says; the answer comes when
@@ -27,11 +29,51 @@ func (b *Broker) ShareHeartbeat(client group.Client, req *kmsg.ShareGroupHeartbe
 	ask(b.Groups, req.GroupID, func(t group.Token) group.Event {
 		return group.ShareHeartbeat{Token: t, Client: client, Req: req}
 	}, func(res *kmsg.ShareGroupHeartbeatResponse) {
-		if res.Assignment != nil {
-			b.Shares.assigned(req.GroupID, res.Assignment)
+		if res.Assignment == nil {
+			done(res)
+			return
 		}
-		done(res)
+		// It may take a while, and this is the goroutine of all groups.
+		sched.Go(func() {
+			b.Shares.assigned(req.GroupID, res.Assignment)
+			done(res)
+		})
 	}, refused)
+}
+
+// assigned begins the partitions that a member was given, where nobody has.
+func (s *Shares) assigned(group string, a *kmsg.ShareGroupHeartbeatResponseAssignment) {
+	for _, t := range a.TopicPartitions {
+		for _, p := range t.Partitions {
+			part := s.b.PartitionByID(kafka.UUID(t.TopicID), p)
+			if part == nil {
+				continue
+			}
+			sp, err := s.find(group, part)
+			if err == nil {
+				sp.mu.Lock()
+				err = sp.open()
+				sp.mu.Unlock()
+			}
+			if err != nil {
+				// The first fetch tries again, and tells the client.
+				s.b.Log.Warn("a share group cannot begin to read a partition", "group", group, "topic", part.Topic(), "partition", p, "err", err)
+			}
+		}
+	}
+}
+
+// DeleteGroups is Groups.Delete; share groups go with their places.
+func (b *Broker) DeleteGroups(req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
+	if b.Shares.read() {
+		b.Groups.Delete(req, done)
+		return
+	}
+	// A group's lock is no place to read logs in. An error is told when they are needed.
+	sched.Go(func() {
+		_ = b.Shares.loaded()
+		b.Groups.Delete(req, done)
+	})
 }
 
 // DescribeShares shows share groups.

@@ -78,6 +78,7 @@ func (l *shareLoop) expect(sp *sharePart, at time.Time) {
 }
 
 func (l *shareLoop) run() {
+	strays := map[string]bool{} // groups that did not exist the last time
 	for {
 		l.mu.Lock()
 		if l.quit {
@@ -107,6 +108,7 @@ func (l *shareLoop) run() {
 			sp.tick()
 		}
 		if prune {
+			strays = l.shares.sweep(strays)
 			l.prune()
 		}
 		if len(due) > 0 || prune {

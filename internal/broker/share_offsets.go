@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,28 +16,6 @@ import (
 )
 
 // What administrators see and change of share groups' places.
-
-// assigned begins the partitions that a member was given, where nobody has.
-func (s *Shares) assigned(group string, a *kmsg.ShareGroupHeartbeatResponseAssignment) {
-	for _, t := range a.TopicPartitions {
-		for _, p := range t.Partitions {
-			part := s.b.PartitionByID(kafka.UUID(t.TopicID), p)
-			if part == nil {
-				continue
-			}
-			sp, err := s.find(group, part)
-			if err == nil {
-				sp.mu.Lock()
-				err = sp.open()
-				sp.mu.Unlock()
-			}
-			if err != nil {
-				// The first fetch tries again, and tells the client.
-				s.b.Log.Warn("a share group cannot begin to read a partition", "group", group, "topic", part.Topic(), "partition", p, "err", err)
-			}
-		}
-	}
-}
 
 // SharePlace is where a share group stands in a partition.
 type SharePlace struct {
@@ -115,6 +92,12 @@ func (s *Shares) loaded() error {
 		}
 	}
 	return nil
+}
+
+// read says that all of it has been read, or was found unreadable.
+func (s *Shares) read() bool {
+	shards := s.shards.Load()
+	return shards == nil || !slices.ContainsFunc(*shards, func(sh *shareShard) bool { return !sh.loaded.Load() })
 }
 
 // DescribeOffsets tells where groups stand. It waits until that is on disk.
@@ -210,6 +193,10 @@ func (s *Shares) makeGroup(id string) (code int16) {
 // made. It waits until that is on disk.
 func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse {
 	res := req.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
+	if req.GroupID == "" {
+		res.ErrorCode, res.ErrorMessage = kerr.InvalidGroupID.Code, kmsg.StringPtr("A group's id can't be empty.")
+		return res
+	}
 	if err := s.Ready(ctx); err != nil {
 		res.ErrorCode = shareCode(err)
 		return res
@@ -314,85 +301,4 @@ func (s *Shares) DeleteOffsets(req *kmsg.DeleteShareGroupOffsetsRequest) *kmsg.D
 		res.ErrorCode = shareCode(err)
 	}
 	return res
-}
-
-// forget deletes the state of a share-partition.
-func (sp *sharePart) forget() (plog.Pos, error) {
-	release := sp.shares.b.Store.AwaitReserve(shareBytes)
-	defer release()
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	if sp.gone {
-		return 0, nil
-	}
-	_, pos, err := sp.shard.submit(sp.shares.b.Store.Submit, share.AppendSnapshotKey(nil, sp.key.key()), nil)
-	if err != nil {
-		return 0, err
-	}
-	sp.end()
-	return pos, nil
-}
-
-// end takes the share-partition out of use. Called with mu held.
-func (sp *sharePart) end() {
-	sp.gone = true
-	sp.shares.loop.expect(sp, time.Time{})
-	sp.shares.drop(sp)
-	sp.wait.wake()
-}
-
-// GroupDeleted forgets the places of a group that was deleted. It waits until that is
-// on disk.
-func (s *Shares) GroupDeleted(group string) error {
-	if err := s.loaded(); err != nil {
-		return err
-	}
-	var last plog.Pos
-	for _, sp := range s.ofGroup(group) {
-		pos, err := sp.forget()
-		if err != nil {
-			return err
-		}
-		last = max(last, pos)
-	}
-	return s.settled(last)
-}
-
-// topicDeleted forgets the places in a topic that was deleted: nothing of them is read
-// again.
-func (s *Shares) topicDeleted(id kafka.UUID) {
-	s.mu.RLock()
-	var gone []*sharePart
-	for k, sp := range s.parts {
-		if k.topic == id {
-			gone = append(gone, sp)
-		}
-	}
-	s.mu.RUnlock()
-	sortShareParts(gone)
-	for _, sp := range gone {
-		sp.mu.Lock()
-		if !sp.gone {
-			sp.end()
-		}
-		sp.mu.Unlock()
-	}
-}
-
-// Has says whether any of the groups that were deleted has places.
-func (s *Shares) Has(deleted *kmsg.DeleteGroupsResponse) bool {
-	if s.shards.Load() == nil {
-		return false
-	}
-	if err := s.loaded(); err != nil {
-		return true // the deletion then tells what is the matter
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for i := range deleted.Groups {
-		if g := &deleted.Groups[i]; g.ErrorCode == 0 && s.byID[g.Group] != nil {
-			return true
-		}
-	}
-	return false
 }

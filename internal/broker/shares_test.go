@@ -19,8 +19,9 @@ import (
 // reads it from the start.
 type shareBench struct {
 	*Broker
-	t    *testing.T
-	disk *vfs.Mem
+	t      *testing.T
+	disk   *vfs.Mem
+	faulty *vfs.Faulty // around disk
 }
 
 func newShareBench(t *testing.T, configs map[string]string) *shareBench {
@@ -41,7 +42,8 @@ func newShareBench(t *testing.T, configs map[string]string) *shareBench {
 
 func (b *shareBench) open() {
 	b.t.Helper()
-	br, err := Open(Config{FS: b.disk, Dir: "/data", Static: map[string]string{
+	b.faulty = vfs.NewFaulty(b.disk)
+	br, err := Open(Config{FS: b.faulty, Dir: "/data", Static: map[string]string{
 		"share.coordinator.state.topic.num.partitions": "2", "share.coordinator.snapshot.update.records.per.snapshot": "3",
 		"group.share.max.share.sessions": "2",
 	}})

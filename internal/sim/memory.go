@@ -19,7 +19,9 @@ type memory struct {
 	epoch   int32 // of the newest life
 	groups  []*committed
 	shares  []*shared
-	team    []*mate
+	// shareMade: the share group exists.
+	shareMade bool
+	team      []*mate
 	// ruined: an error of the disk has fenced the catalogue, or the groups' offsets.
 	ruined, groupsRuined bool
 	producers            []*producer

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
 	"github.com/leatdev/leat/internal/coord/share"
@@ -65,6 +66,16 @@ func (r *run) share(n int) {
 				r.shareFailed("its configs", err)
 				continue
 			}
+		}
+		if !r.mem.shareMade {
+			// Where a group stands that does not exist is forgotten after a while.
+			req := kmsg.NewPtrAlterShareGroupOffsetsRequest()
+			req.GroupID = shareGroup
+			if res := r.b.Shares.AlterOffsets(context.Background(), req); res.ErrorCode != 0 {
+				r.shareFailed("making it", kerr.ErrorForCode(res.ErrorCode))
+				continue
+			}
+			r.mem.shareMade = true
 		}
 		p := parts[sched.Draw(len(parts))]
 		at := r.find(p)

@@ -118,6 +118,10 @@ func (c *Coordinator) bury(g *group, done func(error)) {
 		}
 	}
 	records = append(records, g.tombstones()...)
+	places := ""
+	if g.shares() != nil {
+		places = g.id
+	}
 	c.write(g, records, func() {
 		for _, k := range pending {
 			c.pending.overtaken(k)
@@ -125,4 +129,11 @@ func (c *Coordinator) bury(g *group, done func(error)) {
 		delete(c.groups, g.id)
 		c.touch(g)
 	}, done)
+	c.out.Writes[len(c.out.Writes)-1].Places = places
+}
+
+// HasShare says whether there is a share group of that name.
+func (c *Coordinator) HasShare(id string) bool {
+	g := c.groups[id]
+	return g != nil && g.shares() != nil
 }

@@ -232,6 +232,9 @@ type Write struct {
 	Records []Record
 	// Producer, when not nil, is whose transaction the records belong to.
 	Producer *Producer
+	// Places, when not "", is the share group that is deleted: where it stands in
+	// partitions goes with the records, in the same append.
+	Places string
 }
 
 // Record is one record of __consumer_offsets in Kafka's encoding; a nil Value
