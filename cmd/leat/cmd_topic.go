@@ -56,6 +56,8 @@ func brokerError(err error, words string) error {
 		words = "there is no such group; `leat group list` shows those there are"
 	case errors.Is(k, kerr.TransactionalIDNotFound):
 		words = "there is no such transactional id; `leat txn list` shows those there are"
+	case errors.Is(k, kerr.CoordinatorNotAvailable):
+		words = "the coordinator is not ready: try again; a new Apache Kafka has none before its first group or transaction"
 	case words == "":
 		words = k.Description
 	}

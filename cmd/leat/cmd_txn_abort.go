@@ -44,7 +44,7 @@ in the transaction is not shown to who reads what is committed.`,
 func (a *app) abortTransactions(ctx context.Context, adm *kadm.Client, ids []string, yes, dryRun bool) error {
 	described, err := adm.DescribeTransactions(ctx, ids...)
 	if err != nil {
-		return err
+		return brokerError(err, "")
 	}
 	if !dryRun {
 		if err := a.Confirm(yes, fmt.Sprintf("Abort %s and fence off the producers?", cli.Count(len(ids), "transaction"))); err != nil {

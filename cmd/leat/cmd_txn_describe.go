@@ -47,7 +47,7 @@ func (a *app) txnDescribeCommand() *cobra.Command {
 func (a *app) describeTransactions(ctx context.Context, adm *kadm.Client, ids []string) error {
 	described, err := adm.DescribeTransactions(ctx, ids...)
 	if err != nil {
-		return err
+		return brokerError(err, "")
 	}
 	var items cli.Items
 	found := []txnDescription{}
