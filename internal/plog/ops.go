@@ -127,14 +127,15 @@ func (s *Store) submit(ops []Op, enqueue enqueue) ([]Result, Pos, error) {
 
 // checkpointAt is how much the write-ahead log holds when a checkpoint is due: more of
 // it when many logs have changed, since a checkpoint pays for each of them, but never
-// more than half of its bound.
+// more than half of its bound, and not so much that appends beside the checkpoint would
+// have to wait for memory.
 func (s *Store) checkpointAt() int64 {
-	many := min(s.changed.Load()*perChangedLog, s.opt.WALFileSize*int64(s.opt.WALFiles)/2)
-	return max(s.opt.CheckpointBytes, many)
+	most := min(s.opt.WALFileSize*int64(s.opt.WALFiles)/2, s.wal.MaxMemory()/4*3)
+	return max(s.opt.CheckpointBytes, min(s.changed.Load()*perChangedLog, most))
 }
 
 // perChangedLog is how many bytes a checkpoint should have to write for each log.
-const perChangedLog = 64 << 10
+const perChangedLog = 96 << 10
 
 // directPerCheckpoint bounds the bytes that went straight to segments since the last
 // checkpoint, in CheckpointBytes: the write-ahead log hardly grows by them, but a

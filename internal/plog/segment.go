@@ -1,9 +1,8 @@
 package plog
 
 import (
-	"fmt"
 	"iter"
-	"path"
+	"strconv"
 )
 
 // segment is one file of a log and its two indexes. Its batches have their
@@ -98,19 +97,30 @@ func (s *segment) sizes() iter.Seq2[string, uint32] {
 
 // file returns the path of the segment's file with the given suffix.
 func (s *segment) file(dir, suffix string) string {
-	if s.gen == 0 {
-		return path.Join(dir, fmt.Sprintf("%020d%s", s.base, suffix))
+	// Called for each large batch, and several times for each log by checkpoints and
+	// recoveries: package fmt would show.
+	b := make([]byte, 0, len(dir)+32+len(suffix))
+	if b = append(b, dir...); dir != "" {
+		b = append(b, '/')
 	}
-	return path.Join(dir, fmt.Sprintf("%020d.%d%s", s.base, s.gen, suffix))
+	b = append(b, "00000000000000000000"...) // 20 digits, as Kafka has them
+	for n, at := s.base, len(b)-1; n > 0; n, at = n/10, at-1 {
+		b[at] = byte('0' + n%10)
+	}
+	if s.gen > 0 {
+		b = append(b, '.')
+		b = strconv.AppendUint(b, uint64(s.gen), 10)
+	}
+	return string(append(b, suffix...))
 }
 
 // dir returns the log's directory: the topic's name for people, its id for truth.
 func (l *Log) dir() string {
-	return path.Join(l.topicDir(), fmt.Sprint(l.id.Partition))
+	return l.topicDir() + "/" + strconv.Itoa(int(l.id.Partition))
 }
 
 func (l *Log) topicDir() string {
-	return path.Join(l.store.opt.Dir, "logs", topicDir(l.name, l.id))
+	return l.store.logsDir() + "/" + topicDir(l.name, l.id)
 }
 
 func topicDir(name string, id ID) string {

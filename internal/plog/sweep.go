@@ -89,7 +89,7 @@ func (s *Store) sweepLog(l *Log) error {
 }
 
 // cutOverhang cuts the last segment behind its end: a batch that was on its way
-// straight there when the crash came.
+// straight there when the crash came, and blocks that were taken ahead.
 func (s *Store) cutOverhang(l *Log) error {
 	if len(l.segs) == 0 {
 		return nil
@@ -100,7 +100,7 @@ func (s *Store) cutOverhang(l *Log) error {
 	if isNotExist(err) && seg.end == 0 {
 		return nil
 	}
-	if err != nil || info.Size() <= int64(seg.end) {
+	if err != nil || info.Size() <= int64(seg.end) && !spare(info) {
 		return err
 	}
 	f, err := s.files.open(name, s.opt.FS.Open)
@@ -108,5 +108,5 @@ func (s *Store) cutOverhang(l *Log) error {
 		return err
 	}
 	defer s.files.done(f)
-	return errors.Join(f.Truncate(int64(seg.end)), f.Sync())
+	return errors.Join(f.Truncate(min(int64(seg.end), info.Size())), f.Sync())
 }

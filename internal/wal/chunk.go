@@ -36,7 +36,7 @@ type chunkPool struct {
 // keepFree is how many idle chunks stay with us, until drop: those that a checkpoint
 // lets go of at once. To make and clear them anew for the next one costs more than
 // all else that is done with them.
-const keepFree = 64
+const keepFree = 112
 
 func (p *chunkPool) get(atLeast int) *chunk {
 	size := max(align(atLeast, blockSize), chunkSize)

@@ -225,14 +225,16 @@ func syncBefore(groups []*group) error {
 	}
 	var next atomic.Int64
 	errs := make([]error, len(files))
-	var done sched.WaitGroup
-	for range min(len(files), syncsAtOnce) {
-		done.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-				errs[i] = files[i].Sync()
-			}
-		})
+	sync := func() {
+		for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+			errs[i] = files[i].Sync()
+		}
 	}
+	var done sched.WaitGroup
+	for range min(len(files), syncsAtOnce) - 1 {
+		done.Go(sync)
+	}
+	sync()
 	done.Wait()
 	return errors.Join(errs...)
 }

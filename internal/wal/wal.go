@@ -27,7 +27,7 @@ type Options struct {
 	FileSize int64
 	// MaxFiles bounds the log; default 8. At the bound WaitRoom waits for a checkpoint.
 	MaxFiles int
-	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 96 MiB,
+	// MaxMemory bounds the chunks in use before WaitRoom blocks; default 128 MiB,
 	// or a quarter of the process's memory limit when that is less.
 	MaxMemory int64
 	// Crowded (may be nil) is called when somebody begins to wait for room or finds
@@ -116,7 +116,7 @@ func Open(opt Options) (*WAL, error) {
 		opt.MaxFiles = 8
 	}
 	if opt.MaxMemory == 0 {
-		opt.MaxMemory = min(96<<20, debug.SetMemoryLimit(-1)/4)
+		opt.MaxMemory = min(128<<20, debug.SetMemoryLimit(-1)/4)
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
@@ -416,6 +416,9 @@ func (w *WAL) Last() Pos {
 
 // Memory returns the bytes of the chunks in use.
 func (w *WAL) Memory() int64 { return w.pool.out.Load() }
+
+// MaxMemory returns how many they may be before WaitRoom blocks.
+func (w *WAL) MaxMemory() int64 { return w.opt.MaxMemory }
 
 // ReleaseIdle gives up the memory that is kept for groups to come. It may be called
 // at any time.
