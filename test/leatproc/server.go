@@ -63,7 +63,13 @@ func Serve(t testing.TB, args ...string) *Server {
 // arguments.
 func New(t testing.TB, program, data string, args ...string) *Server {
 	t.Helper()
-	s := &Server{bin: Build(t, program), Data: data, Addr: FreeAddr(t), args: args}
+	return Of(t, Build(t, program), data, args...)
+}
+
+// Of is New for a program that is built already.
+func Of(t testing.TB, bin, data string, args ...string) *Server {
+	t.Helper()
+	s := &Server{bin: bin, Data: data, Addr: FreeAddr(t), args: args}
 	t.Cleanup(func() {
 		if t.Failed() && s.Process != nil {
 			t.Logf("the broker's last lines:\n%s", s.Tail())
