@@ -112,7 +112,9 @@ func TestServe(t *testing.T) {
 	b.same(b.mustRun("produce", "in", "-k", "k"), "2 records produced\n")
 	b.contains(b.mustRun("topic", "list"), "in     3           2\n")
 	b.contains(get(t, "http://"+web+"/readyz"), `"ready":true`)
-	b.contains(get(t, "http://"+web+"/metrics"), `kafka_topic_partitions{topic="in"} 3`)
+	metrics := get(t, "http://"+web+"/metrics")
+	b.contains(metrics, `kafka_topic_partitions{topic="in"} 3`)
+	b.contains(metrics, `kafka_broker_info{address="`+kafka+`",id="1"} 1`)
 	if code := stop(); code != 0 {
 		t.Fatalf("interrupted: exit %d", code)
 	}

@@ -81,11 +81,13 @@ func (h *house) httpPart() life.Part {
 			if client, err = kgo.NewClient(append(h.reach, kgo.ClientID("leat-metrics"))...); err != nil {
 				return err
 			}
+			address := ""
 			if h.server != nil {
 				h.registry.MustRegister(storageMetrics(h.server)...)
 				h.registry.MustRegister(shareMetrics{h.server})
+				address = h.server.Advertised()
 			}
-			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL))
+			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL, address))
 			h.gateway, err = gateway.Open(ctx, gateway.Config{Addr: h.o.http, Metrics: h.registry, Checks: h.checks, Backup: h.backup(), Log: h.log})
 			if err != nil {
 				client.Close()

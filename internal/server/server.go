@@ -155,6 +155,16 @@ func (s *Server) Addrs() []string {
 	return out
 }
 
+// Advertised is the address that clients of the first listener are told; empty when
+// nothing listens.
+func (s *Server) Advertised() string {
+	if len(s.doors) == 0 {
+		return ""
+	}
+	host, port := s.doors[0].Advertised()
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
 // ClientOpts are the options with which a kgo client reaches this server inside
 // the process, without a socket.
 func (s *Server) ClientOpts() []kgo.Opt {

@@ -12,8 +12,9 @@ import (
 // Collector is a prometheus.Collector of offsets and lag. Make one with New;
 // register it in one registry.
 type Collector struct {
-	adm *kadm.Client
-	ttl time.Duration
+	adm     *kadm.Client
+	ttl     time.Duration
+	address string
 
 	mu    sync.Mutex // serialises looks: ten scrapers at once cost one
 	taken time.Time
@@ -23,8 +24,10 @@ type Collector struct {
 
 // New returns a collector that asks adm, at most once per ttl however often it
 // is scraped. adm stays the caller's to close, after the registry is out of use.
-func New(adm *kadm.Client, ttl time.Duration) *Collector {
-	return &Collector{adm: adm, ttl: ttl}
+// address, host:port, is where others reach the cluster's one broker when adm reaches
+// it in its own way (within the process); empty: where adm does.
+func New(adm *kadm.Client, ttl time.Duration, address string) *Collector {
+	return &Collector{adm: adm, ttl: ttl, address: address}
 }
 
 // current returns a snapshot not older than the ttl.
@@ -88,7 +91,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	tell(success, flag(err == nil))
-	s.tellBrokers(tell)
+	s.tellBrokers(tell, c.address)
 	s.tellTopics(tell)
 	s.tellGroups(tell)
 	s.tellShares(tell)

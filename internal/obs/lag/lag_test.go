@@ -108,7 +108,7 @@ kafka_topic_partitions{topic="in"} 2
 # TYPE leat_offsets_scrape_success gauge
 leat_offsets_scrape_success 1
 `, "ADDR", c.ListenAddrs()[0])
-	if err := testutil.CollectAndCompare(New(adm, time.Hour), strings.NewReader(want)); err != nil {
+	if err := testutil.CollectAndCompare(New(adm, time.Hour, ""), strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
 }
@@ -124,7 +124,7 @@ func TestCollectorAsksOncePerTTL(t *testing.T) {
 		return nil, nil, false
 	})
 	r := prometheus.NewRegistry()
-	r.MustRegister(New(adm, time.Hour))
+	r.MustRegister(New(adm, time.Hour, ""))
 	for range 5 {
 		if _, err := r.Gather(); err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestCollectorAsksOncePerTTL(t *testing.T) {
 	}
 
 	fresh := prometheus.NewRegistry()
-	fresh.MustRegister(New(adm, 0))
+	fresh.MustRegister(New(adm, 0, ""))
 	for range 2 {
 		if _, err := fresh.Gather(); err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func TestCollectorWithoutACluster(t *testing.T) {
 # TYPE leat_offsets_scrape_success gauge
 leat_offsets_scrape_success 0
 `
-	if err := testutil.CollectAndCompare(New(kadm.NewClient(cl), time.Hour), strings.NewReader(want)); err != nil {
+	if err := testutil.CollectAndCompare(New(kadm.NewClient(cl), time.Hour, ""), strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,13 +17,17 @@ func flag(b bool) float64 {
 	return 0
 }
 
-func (s snapshot) tellBrokers(tell tellFunc) {
+func (s snapshot) tellBrokers(tell tellFunc, address string) {
 	if len(s.meta.Brokers) == 0 {
 		return // nothing answered: no number is better than a wrong 0
 	}
 	tell(brokers, float64(len(s.meta.Brokers)))
 	for _, b := range s.meta.Brokers {
-		tell(brokerInfo, 1, strconv.Itoa(int(b.NodeID)), net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))))
+		at := address
+		if at == "" {
+			at = net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
+		}
+		tell(brokerInfo, 1, strconv.Itoa(int(b.NodeID)), at)
 	}
 }
 
