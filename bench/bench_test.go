@@ -106,7 +106,7 @@ func TestLoops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range []limit.Loop{limit.Fdatasync, limit.GroupCommit, limit.Write, limit.Echo, limit.Receive, limit.ReceiveLog, limit.Sendfile, limit.Pread} {
+	for _, l := range []limit.Loop{limit.Fdatasync, limit.GroupCommit, limit.Write, limit.Echo, limit.Receive, limit.ReceiveLog, limit.ReceiveAcked, limit.Sendfile, limit.Pread} {
 		o, err := limit.Run(t.Context(), exe, limit.Job{Loop: l, Dir: t.TempDir(), For: time.Millisecond, Size: 3 << 20, Cold: l == limit.Pread})
 		if err != nil || o.Ops == 0 || o.Bytes == 0 || o.Seconds <= 0 || o.CPU <= 0 {
 			t.Errorf("%s: %+v, %v", l, o, err)

@@ -42,6 +42,10 @@ const (
 	Receive Loop = "receive"
 	// ReceiveLog reads from a connection, takes a CRC-32C, writes to a file, and syncs it each 64 MiB.
 	ReceiveLog Loop = "receivelog"
+	// ReceiveAcked is ReceiveLog with four files, a quarter of what is received for each,
+	// and a log: all of them are synced each 1.25 MiB, as often as a broker must that acks
+	// what is durable to clients with 10 requests under way, half of them in a sync.
+	ReceiveAcked Loop = "receiveacked"
 	// Sendfile sends a file with sendfile(2), 1 MiB at a time.
 	Sendfile Loop = "sendfile"
 	// Pread sends a file with pread(2) and write(2), 1 MiB at a time.
@@ -132,7 +136,7 @@ func Child(arg string) error {
 	}
 	loops := map[Loop]func(Job) (Outcome, error){
 		Fdatasync: fdatasync, GroupCommit: groupCommit, Write: write,
-		Echo: serve(echo), EchoSync: serve(echoSync), Receive: serve(receive), ReceiveLog: serve(receiveLog), Sendfile: serve(sendfile), Pread: serve(pread),
+		Echo: serve(echo), EchoSync: serve(echoSync), Receive: serve(receive), ReceiveLog: serve(receiveLog), ReceiveAcked: serve(receiveAcked), Sendfile: serve(sendfile), Pread: serve(pread),
 	}
 	loop := loops[j.Loop]
 	if loop == nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +57,7 @@ func opposite(c net.Conn, j Job) ([]time.Duration, error) {
 			latencies = append(latencies, time.Since(sent))
 		}
 		return latencies, nil
-	case Receive, ReceiveLog:
+	case Receive, ReceiveLog, ReceiveAcked:
 		out := make([]byte, buffer)
 		for time.Since(began) < j.For {
 			if _, err := c.Write(out); err != nil {
@@ -137,6 +139,59 @@ func receiveLog(c *net.TCPConn, j Job) (Outcome, error) {
 	return received(c, func(b []byte, o *Outcome) error {
 		sum ^= crc32.Checksum(b, table)
 		return appendSynced(f, b, o)
+	})
+}
+
+const (
+	ackedFiles = 4
+	ackedEvery = 5 // of buffer
+)
+
+func receiveAcked(c *net.TCPConn, j Job) (Outcome, error) {
+	log, err := filledFile(j.Dir, recycled)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer discard(log)
+	var files [ackedFiles]*os.File
+	for i := range files {
+		f, err := os.Create(filepath.Join(j.Dir, strconv.Itoa(i)))
+		if err != nil {
+			return Outcome{}, err
+		}
+		defer discard(f)
+		files[i] = f
+	}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	var sum uint32
+	var at int64
+	group := make([]byte, 4<<10)
+	return received(c, func(b []byte, o *Outcome) error {
+		for i, f := range files {
+			part := b[i*len(b)/ackedFiles : (i+1)*len(b)/ackedFiles]
+			sum ^= crc32.Checksum(part, table)
+			if _, err := f.Write(part); err != nil {
+				return err
+			}
+		}
+		if o.Bytes, o.Ops = o.Bytes+int64(len(b)), o.Ops+1; o.Ops%ackedEvery != 0 {
+			return nil
+		}
+		for _, f := range files {
+			if err := unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE); err != nil {
+				return err
+			}
+		}
+		for _, f := range files {
+			if err := unix.Fdatasync(int(f.Fd())); err != nil {
+				return err
+			}
+		}
+		if _, err := log.WriteAt(group, at); err != nil {
+			return err
+		}
+		at = (at + int64(len(group))) % recycled
+		return unix.Fdatasync(int(log.Fd()))
 	})
 }
 

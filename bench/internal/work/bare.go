@@ -66,8 +66,8 @@ func loops(jobs map[string]limit.Job, order ...string) func(context.Context, *En
 var (
 	bareSync  = loops(map[string]limit.Job{"group": {Loop: limit.GroupCommit}}, "group")
 	bareBatch = loops(map[string]limit.Job{
-		"receive": {Loop: limit.Receive}, "receivelog": {Loop: limit.ReceiveLog}, "write": {Loop: limit.Write},
-	}, "receive", "receivelog", "write")
+		"receive": {Loop: limit.Receive}, "receivelog": {Loop: limit.ReceiveLog}, "receiveacked": {Loop: limit.ReceiveAcked}, "write": {Loop: limit.Write},
+	}, "receive", "receivelog", "receiveacked", "write")
 	bareConsume = loops(map[string]limit.Job{
 		"sendfile": {Loop: limit.Sendfile}, "pread": {Loop: limit.Pread},
 		"sendfile-cold": {Loop: limit.Sendfile, Cold: true}, "pread-cold": {Loop: limit.Pread, Cold: true},
