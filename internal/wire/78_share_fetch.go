@@ -49,6 +49,9 @@ func (a *api) shareFetch(r *Request, req *kmsg.ShareFetchRequest) Reply {
 	if req.IsRenewAck && (req.MaxBytes != 0 || req.MinBytes != 0 || req.MaxRecords != 0 || req.MaxWaitMillis != 0) {
 		return refuse(errRenewFetches)
 	}
+	if req.Version >= 2 && (req.ShareAcquireMode < 0 || req.ShareAcquireMode > 1) {
+		return refuse(errAcquireMode)
+	}
 	add, acks := fetchRefs(req)
 	var forget []broker.ShareRef
 	for _, t := range req.ForgottenTopicsData {
@@ -88,6 +91,8 @@ func (a *api) shareFetch(r *Request, req *kmsg.ShareFetchRequest) Reply {
 }
 
 var errRenewFetches = catalog.Refuse(kerr.InvalidRequest, "max_bytes, min_bytes, max_records and max_wait_ms must be 0 where is_renew_ack is true.")
+
+var errAcquireMode = catalog.Refuse(kerr.InvalidRequest, "share_acquire_mode must be 0 (whole batches) or 1 (at most max_records).")
 
 // shareMember checks who asks.
 func shareMember(group, member *string) (string, string, error) {

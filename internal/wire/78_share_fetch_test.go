@@ -261,3 +261,15 @@ func asError(e *kerr.Error) error {
 	}
 	return e
 }
+
+// An acquire mode that is none is refused, and the session does not go on with it.
+func TestShareFetchAcquireMode(t *testing.T) {
+	t.Parallel()
+	b := newGroupBench(t)
+	s := b.shareReader("m")
+	for _, mode := range []int8{-1, 2} {
+		res := s.fetch(1, func(req *kmsg.ShareFetchRequest) { req.ShareAcquireMode = mode })
+		mustCode(t, "mode", res.ErrorCode, kerr.InvalidRequest)
+	}
+	mustCode(t, "the first of the session", s.fetch(1, nil).ErrorCode, nil)
+}

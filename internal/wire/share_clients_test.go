@@ -247,13 +247,20 @@ func TestShareGroupAdmin(t *testing.T) {
 		t.Errorf("list: %+v", l.Groups)
 	}
 	describe := kmsg.NewPtrShareGroupDescribeRequest()
-	describe.GroupIDs = []string{"q", "nope"}
+	describe.GroupIDs, describe.IncludeAuthorizedOperations = []string{"q", "nope", ""}, true
 	d := ask[*kmsg.ShareGroupDescribeResponse](c, describe, 1)
 	if g := d.Groups[0]; g.ErrorCode != 0 || g.GroupState != "Stable" || len(g.Members) != 1 || g.Assignor != "simple" || len(g.Members[0].Assignment.TopicPartitions[0].Partitions) != 3 {
 		t.Errorf("describe: %+v", g)
 	}
 	if d.Groups[1].ErrorCode != kerr.GroupIDNotFound.Code {
 		t.Errorf("describe of no group: %v", d.Groups[1].ErrorCode)
+	}
+	if d.Groups[0].AuthorizedOperations != groupOperations || d.Groups[2].ErrorCode != kerr.InvalidGroupID.Code {
+		t.Errorf("operations %d, of no id: %v", d.Groups[0].AuthorizedOperations, d.Groups[2].ErrorCode)
+	}
+	nobody := kmsg.NewPtrAlterShareGroupOffsetsRequest()
+	if a := ask[*kmsg.AlterShareGroupOffsetsResponse](c, nobody, 0); a.ErrorCode != kerr.InvalidGroupID.Code {
+		t.Errorf("altering the offsets of no id: %v", a.ErrorCode)
 	}
 	offsets := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
 	offsets.Groups = []kmsg.DescribeShareGroupOffsetsRequestGroup{{GroupID: "nope"}}

@@ -239,6 +239,9 @@ func (c *Coordinator) describeShare(e DescribeShare) {
 	res.GroupID = e.Group
 	g := c.groups[e.Group]
 	switch {
+	case e.Group == "":
+		res.ErrorCode = kerr.InvalidGroupID.Code
+		res.ErrorMessage = kmsg.StringPtr("A group's id can't be empty.")
 	case g == nil:
 		res.ErrorCode = kerr.GroupIDNotFound.Code
 		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
