@@ -101,3 +101,58 @@ func TestRepairOfTransactions(t *testing.T) {
 		s.Abandon()
 	}
 }
+
+// The same where the write-ahead log is damaged: the end that was lost stands before the
+// batches that are regained from behind the damage.
+func TestRepairOfTransactionsBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	for how, want := range map[Repair]struct {
+		seen    []string
+		aborted []AbortedTxn
+		end     int64
+	}{
+		RepairKeep: {[]string{"2=third"}, []AbortedTxn{{2, 0, 1, 2}}, 4},
+		RepairCut:  {nil, []AbortedTxn{{2, 0, 1, 2}}, 2},
+	} {
+		mem := vfs.NewMem()
+		s, _ := openStore(t, mem, 1)
+		l := createLog(t, s, 0)
+		if err := s.EnableTransactions(); err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, s, Begins(Append(l, transactional(2, 0, 0, "second")))) // 0
+		mustSubmit(t, s, Mark(l, marker(2, 1, true), 1))                      // 1: lost
+		mustSubmit(t, s, Begins(Append(l, transactional(2, 1, 0, "third"))))  // 2
+		mustSubmit(t, s, Mark(l, marker(2, 2, true), 1))                      // 3
+		s.Abandon()
+		mem = mem.Kill()
+		flip(t, mem, "second", 4096) // each change is a block of its own
+		s, _ = openStore(t, mem, 2)
+		d := mustDiagnose(t, s, 0)
+		if d.Fence == "" || d.End != 1 {
+			t.Fatalf("%+v", d)
+		}
+		fate := func(producer int64, epoch int16) Ending {
+			if producer != 2 || epoch != 0 {
+				t.Errorf("asked about producer %d, epoch %d", producer, epoch)
+			}
+			return WasAborted
+		}
+		if _, err := s.Repair(t.Context(), d, how, fate); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, _ = openStore(t, mem, 3)
+		l = s.Log(testID(0))
+		if ch := mustCheck(t, l); !ch.OK() {
+			t.Errorf("%s: not whole after the repair: %+v", how, ch)
+		}
+		a, err := l.Aborted(0, 9)
+		if got := committed(t, l, 1<<20); err != nil || !reflect.DeepEqual(got, want.seen) || !reflect.DeepEqual(a, want.aborted) || l.End() != want.end || l.LastStable() != want.end {
+			t.Errorf("%s: %v, %v, %v, stable %d of %d", how, got, a, err, l.LastStable(), l.End())
+		}
+		s.Abandon()
+	}
+}
