@@ -12,7 +12,8 @@ import (
 // Behaviour:
 //   - The decision, its markers in all partitions and what it means for the offsets
 //     of groups are on disk, and to be seen, when it is answered.
-//   - A retry is answered as the first time.
+//   - A retry is answered as the first time. A producer that another one has fenced is
+//     told so, also before that one has its epoch.
 //
 // Versions:
 //   - v2: PRODUCER_FENCED; before, INVALID_PRODUCER_EPOCH

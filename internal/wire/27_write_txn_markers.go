@@ -14,7 +14,8 @@ import (
 //   - Ends a producer's transaction in single partitions, whatever the coordinator
 //     says: what `kafka-transactions.sh abort` does about one that hangs (KIP-664).
 //     Decisions of this broker's coordinator do not come this way.
-//   - Answered when all markers are on disk.
+//   - Answered when all markers are on disk. The first one in a directory makes its
+//     checkpoints of the version that programs without transactions do not take.
 //
 // Versions:
 //   - v1: flexible; v2: the transaction's version, whose epoch rule is the same here

@@ -6,7 +6,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //
 // Behaviour:
 //   - The state of transactional ids, as it is on disk; one that does not exist is
-//     TRANSACTIONAL_ID_NOT_FOUND.
+//     TRANSACTIONAL_ID_NOT_FOUND, an empty one INVALID_REQUEST.
+//   - Before the first transactional id there is no coordinator: NOT_COORDINATOR.
 func (a *api) describeTransactions(_ *Request, req *kmsg.DescribeTransactionsRequest) Reply {
 	p, reply := later()
 	a.broker.Txns.Describe(req, func(resp *kmsg.DescribeTransactionsResponse) { p.Answer(resp) })
