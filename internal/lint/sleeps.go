@@ -16,8 +16,7 @@ func sleeps(t *tree) []finding {
 		if !f.test() || zeit == "" {
 			continue
 		}
-		var visit func(n ast.Node) bool
-		visit = func(n ast.Node) bool {
+		visit := func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
 				if selects(n.Fun, fake, "Test") || bubbles[f.room()+"."+callee(n)] {

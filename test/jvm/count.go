@@ -71,9 +71,7 @@ func (b *Broker) ShareLag(group, topic string) (n int64, _ error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range parts[topic].Partitions.Numbers() {
-		rt.Partitions = append(rt.Partitions, p)
-	}
+	rt.Partitions = append(rt.Partitions, parts[topic].Partitions.Numbers()...)
 	rg := kmsg.NewDescribeShareGroupOffsetsRequestGroup()
 	rg.GroupID = group
 	rg.Topics = append(rg.Topics, rt)

@@ -1,7 +1,6 @@
 package rosters
 
 import (
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -87,7 +86,7 @@ func kafkas(t *testing.T) rosters {
 	}
 	for list, least := range map[string]int{"topic config": 30, "broker config": 300, "group config": 15, "error": 130, "api": 70, "feature": 5} {
 		if len(r[list]) < least {
-			t.Fatal(fmt.Sprintf("Rosters.java prints %d of the list %q", len(r[list]), list))
+			t.Fatalf("Rosters.java prints %d of the list %q", len(r[list]), list)
 		}
 	}
 	return r

@@ -110,7 +110,7 @@ func parse(text string) (steps []Step, err error) {
 func differ(known []Difference, line string) ([]Difference, error) {
 	kind, rest, ok := strings.Cut(line, ": ")
 	if !ok {
-		return nil, fmt.Errorf("%q is none of kafka:, leat:, because:", line)
+		return nil, fmt.Errorf("%q begins with none of \"kafka:\", \"leat:\" and \"because:\" of a difference", line)
 	}
 	if len(known) == 0 || known[len(known)-1].Because != "" {
 		known = append(known, Difference{})
@@ -129,7 +129,7 @@ func differ(known []Difference, line string) ([]Difference, error) {
 		}
 		return known, err
 	}
-	return nil, fmt.Errorf("%q is none of kafka:, leat:, because:", line)
+	return nil, fmt.Errorf("%q begins with none of \"kafka:\", \"leat:\" and \"because:\" of a difference", line)
 }
 
 // split splits at spaces, but not within single quotes.
