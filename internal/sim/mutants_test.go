@@ -12,8 +12,8 @@ import (
 )
 
 // loss is what is said of a disk that has forgotten what it was taken to have: by
-// the comparison after a start, or by a reader.
-const loss = `after the start: |does not start|is lost|taken back|as good|came back|KAFKA_STORAGE_ERROR|CORRUPT_MESSAGE`
+// the comparison after a start, by a reader, or by a coordinator whose own log is gone.
+const loss = `after the start: |does not start|is lost|taken back|as good|came back|KAFKA_STORAGE_ERROR|CORRUPT_MESSAGE|NOT_COORDINATOR|COORDINATOR_NOT_AVAILABLE`
 
 // mutants are the mistakes planted in the engine, with what the checker must
 // complain of, and the seeds among which it must find them. The numbers are those
@@ -34,7 +34,7 @@ var mutants = []struct {
 	{"highwatermark-after-failure", `taken back|is acknowledged|deleted records are back`, 1000},
 	{"early-duplicate", `is acknowledged and the high watermark|is lost`, 100},
 	{"early-commit", `offset .* is committed, .* was acknowledged|group team: `, 200},
-	{"producer-id", `is given out twice`, 200},
+	{"producer-id", `is given out twice|is lost: it was committed`, 200},
 	{"early-unlink", loss, 1500},
 	{"unlink-before-checkpoint", loss, 500},
 	{"compaction-drops-last", `is the last value of key`, 200},
