@@ -13,8 +13,8 @@ import (
 // list of divergences for this case, and each of these must be there.
 func compare(t *testing.T, run func(s *script)) {
 	t.Helper()
-	known := divergence.Of(t.Name())
-	k, l := sides(t)
+	p, k, l := sides(t)
+	known := p.differs(t.Name())
 	random := rand.Text()[:8]
 	base := time.Now().UnixMilli() - 10_000
 	both := [2][]string{}
@@ -46,7 +46,7 @@ func compare(t *testing.T, run func(s *script)) {
 			}
 		}
 	}
-	check("kafka", onlyIn(both[0], both[1]), func(d divergence.Wire) string { return d.OnlyKafka })
+	check(p.name, onlyIn(both[0], both[1]), func(d divergence.Wire) string { return d.OnlyKafka })
 	check("leat", onlyIn(both[1], both[0]), func(d divergence.Wire) string { return d.OnlyLeat })
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,50 +15,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat"
-	"github.com/leatdev/leat/test/kafkaproc"
 )
 
 // patience bounds every wait for the other side: nothing here takes long.
 const patience = 30 * time.Second
 
-var (
-	kafkaAddr = sync.OnceValues(findKafka)
-	stopKafka = func() {}
-)
-
-// TestMain ends Kafka after the last test.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	stopKafka()
-	os.Exit(code)
-}
-
-// findKafka returns the address of a Kafka, starting one if need be.
-func findKafka() (string, error) {
-	if addr := os.Getenv("LEAT_KAFKA"); addr != "" {
-		return addr, nil
-	}
-	// Its controller writes at once: otherwise every change takes it 25 ms.
-	k, err := kafkaproc.Run("controller.quorum.append.linger.ms=0")
-	if err != nil {
-		return "", err
-	}
-	stopKafka = k.Remove
-	return k.Addr, nil
-}
-
-// sides returns connections to both, or skips by name what is missing.
-func sides(t *testing.T) (kafka, ours *side) {
+// sides returns the peer and connections to both, or skips by name what is missing.
+func sides(t *testing.T) (p peer, other, ours *side) {
 	t.Helper()
-	addr, err := kafkaAddr()
+	p, err := thePeer()
 	if err != nil {
 		if os.Getenv("LEAT_REQUIRE") != "" {
-			t.Fatal("Apache Kafka: ", err)
+			t.Fatal("the broker to compare with: ", err)
 		}
-		t.Skip("not run, Apache Kafka is missing: ", err)
+		t.Skip("not run, the broker to compare with is missing: ", err)
 	}
-	kafka, ours = newSide(t, "kafka", addr), newSide(t, "leat", openLeat(t))
-	return kafka, ours
+	if p.name == "kfake" && !besideKfake[t.Name()] {
+		t.Skip("not run, it is about details of Apache Kafka's that kfake does not have")
+	}
+	other, ours = newSide(t, p.name, p.addr), newSide(t, "leat", openLeat(t))
+	other.plain, ours.plain = p.name == "kfake", p.name == "kfake"
+	return p, other, ours
 }
 
 // openLeat starts a Leat of its own in memory and returns its address.
@@ -87,6 +63,9 @@ type side struct {
 	nc   net.Conn
 	corr int32
 	wait time.Duration // for an answer
+	// plain: some requests are left out that kfake takes and others refuse, after which
+	// nothing could be compared.
+	plain bool
 }
 
 func newSide(t *testing.T, name, addr string) *side {

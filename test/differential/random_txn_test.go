@@ -72,7 +72,16 @@ func (w *world) as(d *dice) (slot int, id string, t txnState, label string) {
 	slot = d.n(txns)
 	t = w.txn[slot]
 	how := pick(d, "itself", "itself", "itself", "itself", "itself", "itself", "the next epoch", "the last epoch", "another producer", "an unknown id")
+	if w.plain && (how == "another producer" || how == "an unknown id") {
+		how = "itself"
+	}
 	id = w.txnID(slot)
+	if w.plain && t.pid < 0 {
+		req := kmsg.NewPtrInitProducerIDRequest()
+		req.TransactionalID, req.TransactionTimeoutMillis = &id, 60_000
+		w.begun(slot, "first", req, 4)
+		t = w.txn[slot]
+	}
 	if t.pid < 0 { // nobody has the id yet
 		t = txnState{w.pid[0], 0}
 	}
@@ -104,6 +113,11 @@ func (w *world) initStep(d *dice) {
 			what += " with the next epoch"
 		}
 	}
+	w.begun(slot, what, req, version)
+}
+
+// begun asks for a producer id and keeps it.
+func (w *world) begun(slot int, what string, req *kmsg.InitProducerIDRequest, version int16) {
 	if resp, _ := w.insist(what, req, version).(*kmsg.InitProducerIDResponse); resp != nil && resp.ErrorCode == 0 {
 		w.txn[slot] = txnState{resp.ProducerID, resp.ProducerEpoch}
 		for p := range slots * partitions { // sequences begin again

@@ -11,8 +11,8 @@ type Wire struct {
 	// OnlyKafka and OnlyLeat are patterns (regexp, from the start) of the lines that
 	// one of the two has and the other has not; "" for none.
 	OnlyKafka, OnlyLeat string
-	// Ends says that the two know different things from there on: a random sequence
-	// is played no further.
+	// Ends says that the two know different things from there on: what else differs in
+	// that step is no matter, and a random sequence is played no further.
 	Ends bool
 }
 
