@@ -65,7 +65,7 @@ at start (` + "`-c name=value`" + `); the default. ` + "`leat topic config`" + `
 	b.WriteString(`
 ## Group configs
 
-Of a consumer group, whether it exists or not (resource type GROUP). A value outside of the bounds is refused; one that was set before they
+Of a consumer or share group, whether it exists or not (resource type GROUP; leat group config). A value outside of the bounds is refused; one that was set before they
 were narrowed counts as the nearest within.
 
 | config | default | broker config that stands in | bounds | what it does |
