@@ -63,16 +63,26 @@ func (s *Shares) assigned(group string, a *kmsg.ShareGroupHeartbeatResponseAssig
 	}
 }
 
-// DeleteGroups is Groups.Delete; share groups go with their places.
+// DeleteGroups is Groups.Delete; share groups go with their places. It may wait for room
+// in the log.
 func (b *Broker) DeleteGroups(req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
-	if b.Shares.read() {
+	del := func() {
+		places := 0
+		for _, id := range req.Groups {
+			places += 1 + len(b.Shares.ofGroup(id))
+		}
+		release := b.Store.AwaitReserve(places * shareBytes)
+		defer release()
 		b.Groups.Delete(req, done)
+	}
+	if b.Shares.read() {
+		del()
 		return
 	}
 	// A group's lock is no place to read logs in. An error is told when they are needed.
 	sched.Go(func() {
 		_ = b.Shares.loaded()
-		b.Groups.Delete(req, done)
+		del()
 	})
 }
 
