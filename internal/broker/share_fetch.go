@@ -146,6 +146,10 @@ func (sp *sharePart) lookAt(from int64, lim ShareLimits) (plog.Records, error) {
 			sum += h.LastOffset() - max(from, h.BaseOffset()) + 1
 			return sum < want
 		})
+		if plog.Moved(err) {
+			records.Release()
+			continue
+		}
 		if err != nil {
 			records.Release()
 			return plog.Records{}, err

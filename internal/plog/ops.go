@@ -388,7 +388,9 @@ func (u *unit) done(err error) {
 		for i := range u.parts {
 			raise(&u.parts[i].log.hw, u.parts[i].end)
 			if mutant.On("ends-one-by-one") {
-				sched.Yield()
+				for range 20 { // readers come in between
+					sched.Yield()
+				}
 			}
 		}
 		u.ended.Store(true)

@@ -80,6 +80,10 @@ func (l *Log) Read(offset int64, maxBytes int, minOne bool) ([]byte, error) {
 // finding and opening it: look again.
 var errMoved = errors.New("segment has moved")
 
+// Moved reports whether an error of Records says that compaction or retention has
+// taken a file away before anybody had opened it for them: what to do is to fetch again.
+func Moved(err error) bool { return errors.Is(err, errMoved) }
+
 // find is Fetch for batches that begin below limit.
 func (l *Log) find(offset, limit int64, maxBytes int, minOne bool) (Records, error) {
 	for {

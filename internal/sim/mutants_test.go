@@ -44,7 +44,7 @@ var mutants = []struct {
 	{"marker-apart", `a transaction that nobody has open hangs|records are committed|is committed, and the group.s offset is`, 600},
 	{"partition-late", `a transaction that nobody has open hangs`, 300},
 	{"early-laststable", `has no durable end`, 60},
-	{"ends-one-by-one", `transactions: G-single`, 600},
+	{"ends-one-by-one", `transactions: G-single`, 1000},
 	{"abort-forgotten", `G1a|it is aborted`, 300},
 	{"uncommitted-offsets", `the group's offset is`, 300},
 	{"early-share-ack", `comes to a share group again`, 200},

@@ -82,15 +82,15 @@ type txnClient struct {
 	count    int
 	last     *sentTxn // open, or not known to be through
 	offset   int64    // of its partition of the group: the newest that counts
-	produced int
-	fence    int // its InitProducerId in told
+	produced *int     // records, of all that have had its transactional id
+	fence    int      // its InitProducerId in told
 }
 
 func newTxnWorld(seed uint64) txnWorld {
 	g := rand.New(rand.NewPCG(seed, 0x7a7a))
 	w := txnWorld{on: seed%3 == 0, byID: map[string]*sentTxn{}}
 	for range 1 + g.IntN(3) {
-		w.clients = append(w.clients, &txnClient{n: len(w.clients), v1: g.IntN(3) == 0})
+		w.clients = append(w.clients, &txnClient{n: len(w.clients), v1: g.IntN(3) == 0, produced: new(int)})
 	}
 	return w
 }
@@ -246,6 +246,10 @@ func (c *txnClient) transaction() {
 			return
 		}
 	}
+	if sched.Draw(15) == 0 {
+		c.usurp(t)
+		return
+	}
 	if sched.Draw(3) == 0 && !c.commitOffset(t) {
 		c.ready = false
 		return
@@ -264,17 +268,9 @@ func (c *txnClient) transaction() {
 	if commit {
 		t.outcome = txnCommitting
 	}
-	req := kmsg.NewPtrEndTxnRequest()
-	req.Version, req.Commit = 5, commit
-	if c.v1 {
-		req.Version = 4
-	}
-	req.TransactionalID, req.ProducerID, req.ProducerEpoch = fmt.Sprintf("id%d", c.n), c.pid, c.epoch
-	r.hist.note("%s: %s", t.name, t.outcome)
-	r.txns.told.ask(t.n)
 	done := sched.NewEvent()
 	var got txn.EndAnswer
-	r.b.Txns.End(req, func(a txn.EndAnswer) { got = a; done.Set() })
+	c.end(t, commit, func(a txn.EndAnswer) { got = a; done.Set() })
 	if sched.Draw(2) == 0 && len(t.records) > 0 {
 		// Somebody reads right behind it, before it is answered.
 		if err := r.readCommitted(t.records[0].partition, false); err != nil {
@@ -310,6 +306,19 @@ func (c *txnClient) transaction() {
 	}
 }
 
+// end asks for the end of a transaction.
+func (c *txnClient) end(t *sentTxn, commit bool, done func(txn.EndAnswer)) {
+	req := kmsg.NewPtrEndTxnRequest()
+	req.Version, req.Commit = 5, commit
+	if c.v1 {
+		req.Version = 4
+	}
+	req.TransactionalID, req.ProducerID, req.ProducerEpoch = fmt.Sprintf("id%d", c.n), c.pid, c.epoch
+	c.r.hist.note("%s: %s", t.name, t.outcome)
+	c.r.txns.told.ask(t.n)
+	c.r.b.Txns.End(req, done)
+}
+
 // send appends one record, and waits for its answer.
 func (c *txnClient) send(t *sentTxn, p int32) bool {
 	r := c.r
@@ -317,8 +326,8 @@ func (c *txnClient) send(t *sentTxn, p int32) bool {
 	if c.v1 && !c.add(p) {
 		return false
 	}
-	c.produced++
-	id := fmt.Sprintf("x%d-%d", c.n, c.produced)
+	*c.produced++
+	id := fmt.Sprintf("x%d-%d", c.n, *c.produced)
 	b := kafka.Build(kafka.BatchSpec{Transactional: true, Producer: &kafka.ProducerSpec{ID: c.pid, Epoch: c.epoch, Sequence: c.seq[p]}},
 		[]kafka.Record{{Timestamp: sched.Now().UnixMilli(), Key: []byte("k"), Value: []byte(id)}})
 	r.txns.byID[id] = t
