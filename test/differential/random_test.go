@@ -219,6 +219,10 @@ func TestRandomTransactions(t *testing.T) { random(t, txnOps, 1) }
 // The same for groups of the consumer protocol (KIP-848).
 func TestRandomConsumerGroups(t *testing.T) { random(t, consumerOps, 1) }
 
+// The same for share groups; fewer, as each of them waits for much that Kafka does in its
+// own time.
+func TestRandomShareGroups(t *testing.T) { random(t, shareOps, 5) }
+
 // random plays one of so many sequences of these kinds of steps.
 func random(t *testing.T, ops []op, oneOf int) {
 	p, k, l := sides(t)

@@ -40,6 +40,8 @@ type world struct {
 	members [groups]member
 	txn     [txns]txnState
 	crowd   [groups]map[string]consumer // by member id
+	sharing [groups]map[string]sharer   // by member id
+	settled [groups]int32               // the share group's epoch at which it had settled
 }
 
 // member is the one member of a classic group.
@@ -66,7 +68,7 @@ func (w *world) begin(run string, base int64) {
 	}
 	for i := range w.members {
 		w.members[i] = member{generation: -1}
-		w.crowd[i] = map[string]consumer{}
+		w.crowd[i], w.sharing[i] = map[string]consumer{}, map[string]sharer{}
 		w.coordinated(w.groupName(i))
 	}
 }

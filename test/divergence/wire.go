@@ -302,6 +302,54 @@ var OnTheWire = []Wire{
 		OnlyLeat:  `the epoch before\.(ErrorCode = ok|MemberID = b|MemberEpoch = 3|HeartbeatIntervalMillis = 1000)`,
 	},
 	{
+		Key: 77, Case: "TestRandomShareGroups", What: "the assignment epoch of a group that has become empty", Kafka: "4.3.1: the one before; 4.4: the group's", Leat: "the group's",
+		Because:   "nobody is to be assigned anything: the group is not behind",
+		OnlyKafka: `ShareGroupDescribe v1 of nobody\.Groups/g\d\.AssignmentEpoch = settled-1`,
+		OnlyLeat:  `ShareGroupDescribe v1 of nobody\.Groups/g\d\.AssignmentEpoch = settled\+0`,
+	},
+	{
+		Key: 78, Case: "TestShareGroupEdges", What: "a share fetch of a topic id that is not there", Kafka: "UNKNOWN_SERVER_ERROR for the whole request", Leat: "UNKNOWN_TOPIC_ID for its partitions",
+		Because:   "that is what it is",
+		OnlyKafka: `a topic that is not there\.`, OnlyLeat: `a topic that is not there\.(ErrorCode = ok|AcquisitionLock|Topics = |Topics/00000000\.)`,
+	},
+	{
+		Key: 78, Case: "TestShareGroupEdges", What: "an acquire mode that is none", Kafka: "UNKNOWN_SERVER_ERROR", Leat: "INVALID_REQUEST",
+		Because:   "it is the client's mistake",
+		OnlyKafka: `an acquire mode that is none\.ErrorCode = UNKNOWN_SERVER_ERROR`, OnlyLeat: `an acquire mode that is none\.ErrorCode = INVALID_REQUEST`,
+	},
+	{
+		Key: 78, Case: "TestShareGroupEdges", What: "max_records of 1, where whole batches are taken and part of one has been delivered before", Kafka: "the rest of the batch, too", Leat: "one record",
+		Because:   "more than was asked for is delivered only where a batch is delivered whole",
+		OnlyKafka: `at most one\.Topics/t0\.Partitions/0\.AcquiredRecords(\.| = length 2)`, OnlyLeat: `at most one\.Topics/t0\.Partitions/0\.AcquiredRecords = length 1`,
+	},
+	{
+		Key: 78, Case: "TestShareGroupEdges", What: "a share fetch of who has left the group, and not ended its session", Kafka: "the session goes on", Leat: "SHARE_SESSION_NOT_FOUND",
+		Because:   "who has left has nothing",
+		OnlyKafka: `who has left fetches\.`, OnlyLeat: `who has left fetches\.(ErrorCode = SHARE_SESSION_NOT_FOUND|AcquisitionLockTimeoutMillis = 0|Topics = null)`,
+	},
+	{
+		Key: 79, Case: "TestShareGroupEdges", What: "a record that is renewed twice in one request", Kafka: "renewed", Leat: "INVALID_RECORD_STATE",
+		Because:   "each record is spoken of once",
+		OnlyKafka: `renewed twice\.Topics/t0\.Partitions/0\.ErrorCode = ok`, OnlyLeat: `renewed twice\.Topics/t0\.Partitions/0\.ErrorCode = INVALID_RECORD_STATE`,
+	},
+	{
+		Key: 90, Case: "TestShareGroupEdges", What: "share offsets of a topic that is not there", Kafka: "-1, without an error", Leat: "UNKNOWN_TOPIC_OR_PARTITION",
+		Because:   "a typing error should not look like a group that has not begun",
+		OnlyKafka: `offsets of a topic that is not there\..*ErrorCode = ok`, OnlyLeat: `offsets of a topic that is not there\..*ErrorCode = UNKNOWN_TOPIC_OR_PARTITION`,
+	},
+	{
+		Key: 79, Case: "TestShareGroupEdges", What: "an acknowledgement of records that nobody holds", Kafka: "INVALID_RECORD_STATE (121) if they are in its cache, else INVALID_REQUEST (42)", Leat: "INVALID_REQUEST, if some of them were never delivered",
+		Because:   "what is in a cache is no concern of the client's",
+		OnlyKafka: `Share(Acknowledge|Fetch) v\d\.Topics/t\d\.Partitions/\d\.(ErrorCode = INVALID_RECORD_STATE|AcknowledgeErrorCode = 121)`,
+		OnlyLeat:  `Share(Acknowledge|Fetch) v\d\.Topics/t\d\.Partitions/\d\.(ErrorCode = INVALID_REQUEST|AcknowledgeErrorCode = 42)`,
+	},
+	{
+		Key: 90, Case: "TestRandomShareGroups", What: "the start offset of a group, and the lag", Kafka: "as of its last write of state", Leat: "where the group stands",
+		Because:   "who asks wants to know what is left to do",
+		OnlyKafka: `DescribeShareGroupOffsets v\d\.Groups/g\d\.Topics/t\d\.Partitions/\d\.(StartOffset|Lag) = `,
+		OnlyLeat:  `DescribeShareGroupOffsets v\d\.Groups/g\d\.Topics/t\d\.Partitions/\d\.(StartOffset|Lag) = `,
+	},
+	{
 		Key: 69, Case: "TestConsumerGroupWithoutHeartbeat", What: "a member has left, and nobody has said anything since", Kafka: "the rest is assigned with the next heartbeat", Leat: "at once",
 		Because:   "who is left has nothing to do with it",
 		OnlyKafka: `a has left(\.Groups/t-group\.(State|AssignmentEpoch|Members/b\.TargetAssignment)| b = )`,
