@@ -14,8 +14,8 @@
 //
 //	go test ./differential -run Random -random.sequences 1000 -random.seed 5000
 //
-// TestLiesAreFound and TestLiesAreFoundBesideKfake show, without Kafka, that a broker
-// which is wrong in one small thing is found.
+// TestLiesAreFound, TestLiesOfGroupsAreFound and TestLiesAreFoundBesideKfake show,
+// without Kafka, that a broker which is wrong in one small thing is found.
 //
 // What differs for a reason stands in test/divergence: a difference that is not
 // told there, and one that is told but no longer there, both fail.
