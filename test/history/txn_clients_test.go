@@ -84,11 +84,15 @@ func (c *transactor) send(cl *kgo.Client, txn int64, keys []string) error {
 	return err
 }
 
+// endPatience is how long a client waits for an end: long for a broker to come back, short
+// for a member of a group whose heartbeats have stopped, which would wait for ever.
+const endPatience = 15 * time.Second
+
 // end notes the end of a transaction, which do brings about. Now and then nobody waits for
 // its answer. It tells whether the client can go on.
 func (c *transactor) end(txn int64, abort bool, do func(ctx context.Context) (asAsked bool, err error)) bool {
 	op := Op{Client: c.name, Kind: End, Status: OK, Txn: txn, Abort: abort, Start: c.rec.now()}
-	within, cancel := context.WithTimeout(context.Background(), traffic.Patience)
+	within, cancel := context.WithTimeout(context.Background(), endPatience)
 	if c.rng.IntN(25) == 0 {
 		within, cancel = context.WithTimeout(context.Background(), time.Duration(c.rng.IntN(4000))*time.Microsecond)
 	}
