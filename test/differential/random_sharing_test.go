@@ -95,7 +95,7 @@ func (w *world) shareFetchStep(d *dice) {
 			}
 			what += said
 			if len(batches) > 0 && slices.Contains(batches[0].AcknowledgeTypes, 2) {
-				// Whether it gets at once what it gives back: TestShareGroupEdges.
+				// Whether it gets at once what it gives back is a matter of time in both.
 				rp.AcknowledgementBatches, req.IsRenewAck = nil, false
 				what += ", which is left out"
 			}
@@ -166,7 +166,7 @@ func (w *world) acknowledgements(d *dice, m *sharer, good bool, slot int, partit
 		b.AcknowledgeTypes = []int8{}
 	}
 	if good && (len(mine) == 0 || kind < 1 || kind > 3 || how != "" && how != "first" && how != "last") {
-		return nil, "" // no second mistake; and what is wrong at the end of a session: TestShareGroupEdges
+		return nil, "" // no second mistake, and none at the end of a session: not compared
 	}
 	batches = append(batches, b)
 	return batches, fmt.Sprintf(" acknowledges t%d/%d %d-%d as %v %s renewing %v", slot, partition, b.FirstOffset, b.LastOffset, b.AcknowledgeTypes, how, *renews)
