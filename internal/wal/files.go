@@ -124,16 +124,23 @@ func makeFile(opt *Options, name string, filled bool) (_ *file, err error) {
 	return made, nil
 }
 
+// fillPiece is how much of a file is filled at a time: what a flush may have to wait for
+// at the disk, instead of for all of it.
+const fillPiece = 256 << 10
+
 // fill writes every block of a file in which nothing is needed.
 func (f *file) fill(size int64) error {
-	zeros := make([]byte, 1<<20)
+	zeros := make([]byte, min(fillPiece, size))
 	for off := int64(0); off < size; off += int64(len(zeros)) {
 		if _, err := f.f.WriteAt(zeros[:min(int64(len(zeros)), size-off)], off); err != nil {
 			return err
 		}
+		if err := f.f.Sync(); err != nil {
+			return err
+		}
 	}
 	f.sparse = false
-	return f.f.Sync()
+	return nil
 }
 
 func (fs *files) add(f *file) {
