@@ -45,7 +45,7 @@ var mutants = []struct {
 	{"partition-late", `a transaction that nobody has open hangs`, 300},
 	{"early-laststable", `has no durable end`, 60},
 	{"ends-one-by-one", `transactions: G-single`, 1000},
-	{"abort-forgotten", `G1a|it is aborted`, 300},
+	{"abort-forgotten", `G1a|is shown as committed`, 300},
 	{"uncommitted-offsets", `the group's offset is`, 300},
 	{"early-share-ack", `comes to a share group again`, 200},
 	{"share-dead-letter-apart", `dead letters`, 1000},
