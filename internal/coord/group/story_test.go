@@ -76,9 +76,7 @@ func newWorld() *world {
 	return w
 }
 
-// Do and Told are for the player of stories.
-func (w *world) Do(line string) error { return w.do(line) }
-
+// Told is for the player of stories, as is Do.
 func (w *world) Told() string {
 	defer w.text.Reset()
 	return w.text.String()
@@ -127,7 +125,7 @@ func (w *world) flush() {
 
 var errStorage = fmt.Errorf("no space left on device: %w", kerr.KafkaStorageError)
 
-func (w *world) do(line string) error {
+func (w *world) Do(line string) error {
 	f := strings.Fields(line)
 	if v, ok := verbs[f[0]]; ok {
 		return v(w, parse(f[1:]))

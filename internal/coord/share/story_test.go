@@ -4,14 +4,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatdev/leat/internal/story"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the stories do into testdata")
@@ -20,57 +20,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the stories do into testda
 // followed by a line "----" and by what the machine did about it. With -rewrite the
 // second half is written anew: read the difference.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { play(t, f) })
-	}
-}
-
-func play(t *testing.T, file string) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld()
-	var is strings.Builder
-	var cmd []string
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	for i := 0; i < len(lines); i++ {
-		if lines[i] != "----" {
-			is.WriteString(lines[i] + "\n")
-			if lines[i] != "" && !strings.HasPrefix(lines[i], "#") {
-				cmd = append(cmd, lines[i])
-			}
-			continue
-		}
-		is.WriteString("----\n")
-		for i+1 < len(lines) && lines[i+1] != "" {
-			i++
-		}
-		w.text.Reset()
-		for _, c := range cmd {
-			if err := w.do(c); err != nil {
-				t.Fatalf("%s: %q: %v", file, c, err)
-			}
-		}
-		cmd = nil
-		is.WriteString(w.text.String())
-	}
-	if len(cmd) > 0 {
-		t.Fatalf("%s: %q has no ---- after it", file, cmd)
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(is.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if is.String() != string(b) {
-		t.Fatalf("%s: it went otherwise; run with -rewrite and read the difference:\n%s", file, is.String())
-	}
+	story.Play(t, *rewrite, func() story.World { return newWorld() })
 }
 
 // world is a machine with a topic's log before it and the log of its state behind it.
@@ -99,6 +49,12 @@ func newWorld() *world {
 	w.p = New(w.cfg, w.now.Add(-time.Second), 0)
 	w.snapshot()
 	return w
+}
+
+// Told is for the player of stories.
+func (w *world) Told() string {
+	defer w.text.Reset()
+	return w.text.String()
 }
 
 func (w *world) printf(format string, args ...any) { fmt.Fprintf(&w.text, "  "+format+"\n", args...) }

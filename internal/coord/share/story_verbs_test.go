@@ -9,11 +9,11 @@ import (
 
 var types = map[string]Type{"gap": Gap, "accept": Accept, "release": Release, "reject": Reject, "renew": Renew}
 
-// do carries out one command. Verbs of the world: log, skip, config, wait, start,
+// Do carries out one command. Verbs of the world: log, skip, config, wait, start,
 // refuse, grave, crash, snapshot, show. Verbs of a member, behind its name:
 // acquire N [record_limit] [batch=N], ack RANGE=TYPE..., close RANGE=TYPE... (the last
 // request of its session), closes, lost.
-func (w *world) do(line string) error {
+func (w *world) Do(line string) error {
 	f := strings.Fields(line)
 	switch f[0] {
 	case "log", "skip":
@@ -31,7 +31,7 @@ func (w *world) do(line string) error {
 		return nil
 	case "compact":
 		w.log = nil
-		return w.do("log " + strings.Join(f[1:], " "))
+		return w.Do("log " + strings.Join(f[1:], " "))
 	case "config":
 		return w.config(f[1:])
 	case "wait":

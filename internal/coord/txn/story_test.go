@@ -75,9 +75,7 @@ func (w *world) start() {
 	w.carryOut(w.c.Loaded(w.now))
 }
 
-// Do and Told are for the player of stories.
-func (w *world) Do(line string) error { return w.do(line) }
-
+// Told is for the player of stories, as is Do.
 func (w *world) Told() string {
 	defer w.text.Reset()
 	return w.text.String()
@@ -85,7 +83,7 @@ func (w *world) Told() string {
 
 func (w *world) say(format string, args ...any) { fmt.Fprintf(&w.text, "  "+format+"\n", args...) }
 
-func (w *world) do(line string) error {
+func (w *world) Do(line string) error {
 	f := strings.Fields(line)
 	switch f[0] {
 	case "hold":
