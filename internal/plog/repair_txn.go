@@ -53,8 +53,8 @@ func (r *repair) lostEnds(ctx context.Context, how Repair) error {
 		if how == RepairCut && b.BaseOffset() >= r.end {
 			return nil
 		}
-		if at := b.BaseOffset(); next >= 0 && next < at && r.lost(next, at) {
-			gaps = append(gaps, gap{next, at})
+		if at := b.BaseOffset(); next >= 0 && next < at {
+			gaps = r.lost(gaps, next, at)
 		}
 		next = b.NextOffset()
 		if !b.Transactional() {
@@ -95,14 +95,22 @@ func (r *repair) lostEnds(ctx context.Context, how Repair) error {
 	return nil
 }
 
-// lost reports whether something was lost between two batches.
-func (r *repair) lost(from, to int64) bool {
-	if to > r.d.End {
-		return true
+// lost adds the ranges between two batches in which something was lost, and nothing
+// else: what compaction has emptied before may be of another segment, which stays as it
+// is.
+func (r *repair) lost(gaps []gap, from, to int64) []gap {
+	add := func(at, end int64) {
+		if at, end = max(at, from), min(end, to); at < end {
+			gaps = append(gaps, gap{at, end})
+		}
 	}
-	return slices.ContainsFunc(r.d.Check.Segments, func(c SegmentCheck) bool {
-		return slices.ContainsFunc(c.Bad, func(b BadRange) bool { return b.First < to && b.Last >= from })
-	})
+	for i := range r.d.Check.Segments {
+		for _, b := range r.d.Check.Segments[i].Bad {
+			add(b.First, b.Last+1)
+		}
+	}
+	add(r.d.End, to)
+	return gaps
 }
 
 func (r *repair) marker(producer int64, epoch int16, commit bool) kafka.Marker {

@@ -156,3 +156,74 @@ func TestRepairOfTransactionsBehindTheEnd(t *testing.T) {
 		s.Abandon()
 	}
 }
+
+// In a compacted log the offsets before what was lost may have been empty before: they
+// belong to another segment than the one that is mended.
+func TestRepairOfTransactionsInACompactedLog(t *testing.T) {
+	t.Parallel()
+	cfg := compactConfig()
+	cfg.SegmentBytes = 1 // a segment for each batch
+	mem := vfs.NewMem()
+	k := newKeyed(t, mem, cfg)
+	if err := k.s.EnableTransactions(); err != nil {
+		t.Fatal(err)
+	}
+	add := func(op Op) { mustSubmit(t, k.s, op) }
+	add(Begins(Append(k.l, transactional(2, 0, 0, "second")))) // 0
+	add(Begins(Append(k.l, transactional(3, 0, 0, "other"))))  // 1
+	k.put("x=1")                                               // 2: superseded
+	k.put("x=2")                                               // 3: superseded
+	add(Mark(k.l, marker(2, 1, true), 1))                      // 4: lost
+	add(Mark(k.l, marker(3, 1, true), 1))                      // 5: lost
+	add(Begins(Append(k.l, transactional(2, 1, 0, "third"))))  // 6
+	add(Begins(Append(k.l, transactional(3, 1, 0, "fourth")))) // 7
+	add(Mark(k.l, marker(2, 2, true), 1))                      // 8
+	add(Mark(k.l, marker(3, 2, true), 1))                      // 9
+	k.put("x=3")                                               // 10
+	k.put("x=4")                                               // 11
+	k.checkpoint()
+	k.compact()
+	if got, want := batchesOf(t, k.l), []string{"0:1", "1:1", "4:1M", "5:1M", "6:1", "7:1", "8:1M", "9:1M", "10:1", "11:1"}; !reflect.DeepEqual(got, want) {
+		t.Fatalf("%v, want %v", got, want)
+	}
+	var files []string
+	for _, seg := range k.l.segs {
+		if seg.base == 4 || seg.base == 5 {
+			files = append(files, seg.file(k.l.dir(), logSuffix))
+		}
+	}
+	if err := k.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := mem.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, 4), 62); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	k.reopen(mem, cfg)
+	if _, err := k.s.Repair(t.Context(), mustDiagnose(t, k.s, 1), RepairKeep, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k.reopen(mem, cfg)
+	if ch := mustCheck(t, k.l); !ch.OK() {
+		t.Errorf("not whole after the repair: %+v", ch)
+	}
+	if got, want := batchesOf(t, k.l), []string{"0:1", "1:1", "4:1M", "5:1M", "6:1", "7:1", "8:1M", "9:1M", "10:1", "11:1"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got, want := committed(t, k.l, 1<<20), []string{"6=third", "7=fourth", "10=3", "11=4"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	k.s.Abandon()
+}
