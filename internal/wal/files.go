@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
@@ -173,10 +174,6 @@ func (fs *files) took(size int64, seq Pos) {
 	fs.marks = append(fs.marks, mark{seq, fs.written})
 }
 
-// sparseMost is how much is written into a file whose blocks are fresh before another
-// may take its place: some hundred flushes of who waits for each.
-const sparseMost = 1 << 20
-
 // leave moves on from a file whose blocks are fresh when another is idle whose blocks
 // are not, and the idle ones have room for what is needed, in units of any size: none
 // is larger than half a file.
@@ -184,9 +181,14 @@ func (fs *files) leave(needed int64) {
 	if fs.cur == nil || !fs.cur.sparse || fs.off < sparseMost || len(fs.idle) == 0 || fs.idle[0].sparse {
 		return
 	}
-	if int64(len(fs.idle))*fs.opt.FileSize/2 >= needed {
-		fs.used, fs.cur = append(fs.used, fs.cur), nil
+	if int64(len(fs.idle))*fs.opt.FileSize/2 < needed {
+		return
 	}
+	if mutant.On("left-file-idle") {
+		fs.idle, fs.cur = append(fs.idle, fs.cur), nil
+		return
+	}
+	fs.used, fs.cur = append(fs.used, fs.cur), nil
 }
 
 // sparse takes a file out of the idle ones whose blocks are fresh, when another is left;

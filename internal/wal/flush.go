@@ -329,6 +329,10 @@ func (w *WAL) made(f *file, err error) {
 	if err == nil {
 		w.files.add(f)
 		w.full = nil
+	} else if len(w.files.idle) > 0 {
+		// A checkpoint has given files back meanwhile, or this was one of them: nothing
+		// is refused that nobody would take back, since none is made before these are used.
+		w.opt.Logger.Warn("a file of the write-ahead log is given up, there are others", "dir", w.opt.Dir, "err", err)
 	} else {
 		if w.full == nil {
 			w.opt.Logger.Warn("cannot make the next file of the write-ahead log: producers are refused until that works", "dir", w.opt.Dir, "err", err)

@@ -2,7 +2,9 @@ package wal
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/leatdev/leat/internal/vfs"
@@ -97,4 +99,34 @@ func TestTheFirstFileIsNotLeftInNeed(t *testing.T) {
 	if w.files.cur.name != "/wal/00000002.wal" {
 		t.Errorf("still in %s", w.files.cur.name)
 	}
+}
+
+// A file that cannot be filled is given up. While another is there to go on in, that is
+// no reason to refuse anybody: nothing would ever take the refusal back.
+func TestAFileThatCannotBeFilledIsGivenUp(t *testing.T) {
+	t.Parallel()
+	faulty := vfs.NewFaulty(vfs.NewMem())
+	w := openWAL(t, faulty)
+	defer w.Close()
+	for i := range 2 * testFile / blockSize { // through the first file, and the second
+		put(t, w, batchFrame(1, int64(i), "v"))
+		switch i {
+		case 0:
+			grown(w, 2)
+		case testFile / blockSize:
+			grown(w, 3)
+		}
+	}
+	faulty.Add(vfs.Rule{Op: vfs.OpSync, Name: "00000001.wal", Err: syscall.EIO})
+	w.Free(w.Durable())
+	_ = made(w)
+	if names, err := faulty.List(testDir); err != nil || slices.Contains(names, "00000001.wal") {
+		t.Fatalf("files: %v, %v", names, err)
+	}
+	release, err := w.WaitRoom(patience(t), 3000)
+	if err != nil {
+		t.Fatalf("refused with files to go on in: %v", err)
+	}
+	release()
+	put(t, w, batchFrame(1, 99, "v"))
 }
