@@ -51,7 +51,8 @@ type Snapshot struct {
 	nodeID                string
 	static, cluster, node map[string]string            // broker configs
 	groups                map[string]map[string]string // configs of groups, by id
-	plain                 *View                        // of topics without configs of their own
+	quotas                map[kafka.QuotaEntity]map[string]float64
+	plain                 *View // of topics without configs of their own
 
 	inOrder sync.Once
 	topics  []*Topic
@@ -168,7 +169,7 @@ func (c *Catalog) Load(readAll func(func(kafka.Batch) error) error) error {
 func (s *Snapshot) clone() *Snapshot {
 	return &Snapshot{
 		byName: s.byName.clone(), byID: s.byID.clone(), collisions: s.collisions.clone(),
-		nodeID: s.nodeID, static: s.static, cluster: s.cluster, node: s.node, groups: s.groups, plain: s.plain,
+		nodeID: s.nodeID, static: s.static, cluster: s.cluster, node: s.node, groups: s.groups, quotas: s.quotas, plain: s.plain,
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	brokerKey        = "config/broker/"
 	brokerKeyDefault = "default"
 	groupKey         = "config/group/"
+	quotaKey         = "quota/"
 )
 
 // schemaVersion is the "v" of every value.
@@ -140,6 +141,9 @@ func decode(key, value []byte) (Change, error) {
 			}
 		}
 		return PutGroupConfigs(group, v.Configs), nil
+	}
+	if entity, ok := strings.CutPrefix(k, quotaKey); ok {
+		return decodeQuotas(k, entity, value)
 	}
 	return Change{}, fmt.Errorf("record %q is of an unknown kind: %w", k, errNewer)
 }

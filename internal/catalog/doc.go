@@ -17,8 +17,12 @@
 //	config/broker/<node>    {"v":1,"configs":{"log.retention.ms":"9000000"}}
 //	config/broker/default   the same, for the whole cluster
 //	config/group/<id>       the same, for a group
+//	quota/<entity>          {"v":1,"quotas":{"producer_byte_rate":1048576}}
 //
-// Users, ACLs and quotas will be further kinds of keys.
+// An entity is what its quota is for: client-id=app, user=alice, client-id=app,user=alice
+// or ip=10.0.0.7, the names escaped as in the query of a URL; a type without a name, as
+// in client-id,user=alice, is the default of that type. Users and ACLs will be further
+// kinds of keys.
 //
 // # Configs
 //

@@ -15,6 +15,8 @@ func FuzzRecord(f *testing.F) {
 		DropTopic("t"),
 		PutBrokerConfigs("", map[string]string{"log.retention.ms": "5"}),
 		PutBrokerConfigs("1", nil),
+		PutQuotas(kafka.QuotaEntity{ClientID: kafka.QuotaOf(new("a,b=c/ü")), User: kafka.QuotaOf(nil)}, map[string]float64{"request_percentage": 0.1}),
+		PutQuotas(kafka.QuotaEntity{IP: kafka.QuotaOf(new("::1"))}, nil),
 	} {
 		r := ch.Record(0)
 		f.Add(r.Key, r.Value)
