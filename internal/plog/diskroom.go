@@ -55,11 +55,7 @@ func (s *Store) lookAtDisk(err error) {
 	case err != nil:
 		return
 	default:
-		free, ferr := s.opt.FS.Free(s.opt.Dir)
-		room := free - s.opt.DiskReserve
-		if s.opt.DiskReserve >= 0 {
-			room -= s.wal.Live() + s.wal.Growth()
-		}
+		room, ferr := s.room()
 		if ferr == nil && room < 0 {
 			low := errReserve
 			s.full.reason.Store(&low)
@@ -78,4 +74,15 @@ func (s *Store) lookAtDisk(err error) {
 			s.opt.Logger.Info("there is room on the disk again: producers are served", "dir", s.opt.Dir)
 		}
 	}
+}
+
+// room is how much of the disk data may take, in bytes: below 0, how much of the reserve
+// is gone. What was admitted before counts, and without a reserve all that is free.
+func (s *Store) room() (int64, error) {
+	free, err := s.opt.FS.Free(s.opt.Dir)
+	room := free - s.opt.DiskReserve
+	if s.opt.DiskReserve >= 0 {
+		room -= s.wal.Live() + s.wal.Growth()
+	}
+	return room, err
 }

@@ -24,8 +24,14 @@ func (s *Store) reserve(seg *segment, f *openFile, n int) {
 	if seg.end < reserveAfter || end <= seg.reserved {
 		return
 	}
-	if r, ok := f.File.(vfs.Reserver); ok {
-		ahead := max(min(int64(seg.end)/8, reserveMost), int64(n))
+	r, ok := f.File.(vfs.Reserver)
+	if !ok {
+		return
+	}
+	// What is free may be wanted by others at this moment, and a start after a crash
+	// needs the reserve before it gives back what was taken here.
+	ahead := max(min(int64(seg.end)/8, reserveMost), int64(n))
+	if room, err := s.room(); err == nil && ahead <= room/8 {
 		r.Reserve(int64(seg.end), ahead)
 		seg.reserved = int64(seg.end) + ahead
 	}

@@ -31,6 +31,18 @@ func (r *reserving) wrap(name string, open func(string) (vfs.File, error)) (vfs.
 	return &reservingFile{f, r, name}, err
 }
 
+func (r *reserving) Free(name string) (int64, error) {
+	n, err := r.FS.Free(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, end := range r.ahead {
+		if info, err := r.FS.Stat(name); err == nil {
+			n -= max(0, end-info.Size())
+		}
+	}
+	return n, err
+}
+
 func (f *reservingFile) Reserve(off, n int64) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
@@ -93,5 +105,47 @@ func TestBlocksAheadAreGivenBack(t *testing.T) {
 	defer s.Close()
 	if l := s.Log(testID(0)); !r.Clean || len(values(t, l, 1<<20)) != int(grows.End()) {
 		t.Errorf("after the stop: clean %v, records are missing", r.Clean)
+	}
+}
+
+// However many logs grow, what is taken ahead of them leaves the reserve alone: else a
+// start after a crash might not have the room that it needs before it gives blocks back.
+func TestBlocksAheadLeaveTheReserveAlone(t *testing.T) {
+	t.Parallel()
+	mem := vfs.NewMem()
+	fs := &reserving{FS: mem, ahead: map[string]int64{}, cut: map[string]int64{}}
+	opt := testOptions(fs, 1)
+	opt.DiskReserve = 4 << 20
+	s, _, err := Open(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Abandon()
+	const logs = 40
+	value := strings.Repeat("x", 40<<10)
+	for i := range logs {
+		l := createLog(t, s, i)
+		for l.Size() < reserveAfter-40<<10 {
+			mustSubmit(t, s, Append(l, batchOf(1, value)))
+		}
+	}
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	// Of the blocks for all of them there is room for a part.
+	mem.SetSpace(mem.Used() + opt.DiskReserve + s.wal.Growth() + s.wal.Live() + 2*logs*(44<<10) + logs*reserveAfter/32 + (1 << 20))
+	for i := range 2 * logs { // all of it is admitted; the second of each has blocks taken ahead
+		release, err := s.Admit(t.Context(), len(value))
+		if err != nil {
+			t.Fatalf("batch %d is refused: %v", i, err)
+		}
+		mustSubmit(t, s, Append(s.Log(testID(i%logs)), batchOf(1, value)))
+		release()
+	}
+	if len(fs.ahead) == 0 {
+		t.Error("no blocks were taken ahead, with room for some")
+	}
+	if room, err := s.room(); err != nil || room < 0 {
+		t.Errorf("%d bytes of the reserve are gone: %v", -room, err)
 	}
 }
