@@ -145,15 +145,13 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if err := b.loadCatalog(); err != nil {
 		return nil, err
 	}
+	common := CoordOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now}
 	b.Groups = NewGroups(GroupsOptions{
-		Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: cfg.Log, Now: cfg.Now,
-		Burial: func(group string) ([]plog.Op, func(error), error) { return b.Shares.burial(group) },
+		CoordOptions: common,
+		Burial:       func(group string) ([]plog.Op, func(error), error) { return b.Shares.burial(group) },
 	})
-	b.Shares = newShares(b)
-	b.Txns = NewTxns(TxnsOptions{
-		Store: b.Store, Catalog: b.Catalog, Groups: b.Groups, Epoch: b.Epoch, Partition: b.Partition, CreateTopic: b.EnsureTopic,
-		NewProducerID: b.NextProducerID, Logger: cfg.Log, Now: cfg.Now,
-	})
+	b.Shares = newShares(b, common)
+	b.Txns = NewTxns(TxnsOptions{CoordOptions: common, Groups: b.Groups, Epoch: b.Epoch, Partition: b.Partition, NewProducerID: b.NextProducerID})
 	ctx, stop := sched.WithCancel(context.Background())
 	b.stop = stop
 	b.work.Go(func() { b.retain(ctx) })

@@ -32,7 +32,7 @@ func (g *Groups) Describe(req *kmsg.DescribeGroupsRequest, done func(*kmsg.Descr
 // List names the groups of the states and types asked for.
 func (g *Groups) List(req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
 	res := req.ResponseKind().(*kmsg.ListGroupsResponse)
-	shards, loading := g.all()
+	shards, loading := g.shards.working()
 	if loading {
 		// Some groups could not be named; who asks again gets all.
 		res.ErrorCode = kerr.CoordinatorLoadInProgress.Code

@@ -53,9 +53,9 @@ func TestGroupsLoadInTheBackground(t *testing.T) {
 	defer b.store.Abandon()
 	gate := b.disk.Gate(vfs.OpRead, "*.log")
 	said := make(lines, 100)
-	b.groups = NewGroups(GroupsOptions{
+	b.groups = NewGroups(GroupsOptions{CoordOptions: CoordOptions{
 		Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now, Logger: slog.New(said), LoadAtOnce: -1,
-	})
+	}})
 	defer b.groups.Close()
 	defer gate.Open()
 	select {
@@ -111,22 +111,22 @@ func TestGroupsStopLoading(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := make(lines, 100)
-	g := NewGroups(GroupsOptions{Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now, Logger: slog.New(said), LoadAtOnce: 1 << 20})
-	if !(*g.shards.Load())[0].loaded.Load() {
+	g := NewGroups(GroupsOptions{CoordOptions: CoordOptions{Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now, Logger: slog.New(said), LoadAtOnce: 1 << 20}})
+	if !g.shards.all()[0].loaded.Load() {
 		t.Error("a short log was not read at once")
 	}
 	g.Close()
 	gate := b.disk.Gate(vfs.OpRead, "*.log")
-	g = NewGroups(GroupsOptions{Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now, Logger: slog.New(lines(make(chan string))), LoadAtOnce: -1})
+	g = NewGroups(GroupsOptions{CoordOptions: CoordOptions{Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now, Logger: slog.New(lines(make(chan string))), LoadAtOnce: -1}})
 	select {
 	case <-gate.Arrived():
 	case <-t.Context().Done():
 		t.Fatal("nothing is read")
 	}
-	g.loads.cancel()
+	g.shards.cancel()
 	gate.Open()
 	g.Close() // it would log, and nobody listens, if it went on to the end
-	for _, s := range *g.shards.Load() {
+	for _, s := range g.shards.all() {
 		if s.log.End() > 0 && s.loaded.Load() {
 			t.Errorf("%s was read to its end", s)
 		}

@@ -1,36 +1,37 @@
 package broker
 
 import (
-	"sync/atomic"
+	"context"
 
+	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/coord/group"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/plog"
-	"github.com/leatdev/leat/internal/sched"
 )
-
-// maxGroupRecords bounds the opening of a compressed batch of
-// __consumer_offsets. The broker's own are not compressed.
-const maxGroupRecords = 64 << 20
 
 // groupShard is one machine and its log.
 type groupShard struct {
-	groups    *Groups
-	partition int32
-	log       *plog.Log
-	broken    error // why the log could not be read; nothing is served then
-	// loaded says that broken is settled and the machine can be used. It is set once,
-	// with mu held.
-	loaded atomic.Bool
-
-	mu      sched.Mutex
+	*coordLog
+	groups  *Groups
 	machine *group.Coordinator
-	refused bool // the log took no write the last time
+	met     group.Replayed // in the log
 }
 
-// replyTo is the token of every request: it takes the answer.
-type replyTo func(answer any)
+func (g *Groups) newShard(t *catalog.Topic, l *coordLog) *groupShard {
+	cfg := g.cfg
+	cfg.MaxWriteBytes = t.View.MaxMessageBytes
+	return &groupShard{coordLog: l, groups: g, machine: group.New(cfg)}
+}
+
+// load rebuilds the machine from its log.
+func (s *groupShard) load(ctx context.Context) {
+	s.read(ctx, s.replay, func() {
+		out := s.carryOut(s.machine.Loaded(s.opt.Now(), s.groups.topics()))
+		s.loaded.Store(true)
+		s.finish(out)
+	})
+}
 
 // topicExists says whether offsets of a topic are still of use.
 func (g *Groups) topicExists(name string, id [16]byte) bool {
@@ -38,7 +39,7 @@ func (g *Groups) topicExists(name string, id [16]byte) bool {
 	return t != nil && (id == [16]byte{} || t.ID == id)
 }
 
-func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
+func (s *groupShard) replay(b kafka.Batch) error {
 	if b.Control() {
 		m, ok, err := b.Marker()
 		if ok {
@@ -51,21 +52,15 @@ func (s *groupShard) replay(b kafka.Batch, n *group.Replayed) error {
 		// It counts when the transaction is committed.
 		take = func(r group.Record, n *group.Replayed) error { return s.machine.ReplayTxn(b.ProducerID(), r, n) }
 	}
-	for r, err := range b.Records(maxGroupRecords) {
-		if err != nil {
-			return err
-		}
-		if err := take(group.Record{Key: r.Key, Value: r.Value}, n); err != nil {
-			n.Skipped++
-			s.groups.opt.Logger.Warn("a record of the groups' topic cannot be read and is skipped",
-				"partition", s, "offset", r.Offset, "err", err)
-		}
-	}
-	return nil
+	return eachRecord(b, func(r kafka.Record) error {
+		return take(group.Record{Key: r.Key, Value: r.Value}, &s.met)
+	}, func(offset int64, err error) {
+		s.met.Skipped++
+		s.skipped(offset, err)
+	})
 }
 
-// index, settled and tick are for the loop.
-func (s *groupShard) index() int32                   { return s.partition }
+// settled and tick are for the loop.
 func (s *groupShard) settled(upTo uint64, err error) { s.step(group.Durable{ID: upTo, Err: err}) }
 func (s *groupShard) tick()                          { s.step(group.Tick{}) }
 
@@ -75,7 +70,7 @@ func (s *groupShard) step(e group.Event) { s.stepWith(func() group.Event { retur
 // stepWith is step for an event that is made with the lock held.
 func (s *groupShard) stepWith(event func() group.Event) {
 	s.mu.Lock()
-	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
+	out := s.carryOut(s.machine.Step(s.opt.Now(), event()))
 	s.finish(out)
 }
 
@@ -84,12 +79,12 @@ func (s *groupShard) stepWith(event func() group.Event) {
 // whether they are.
 func (s *groupShard) stepLoaded(event func() group.Event) bool {
 	s.mu.Lock()
-	if !s.loaded.Load() || s.broken != nil {
+	if s.usable() != nil {
 		loaded := s.loaded.Load()
 		s.mu.Unlock()
 		return loaded
 	}
-	out := s.carryOut(s.machine.Step(s.groups.opt.Now(), event()))
+	out := s.carryOut(s.machine.Step(s.opt.Now(), event()))
 	s.finish(out)
 	return true
 }
@@ -114,15 +109,8 @@ func (s *groupShard) carryOutWith(eff group.Effects, ops []plog.Op, at *plog.Pos
 		if w.Producer != nil {
 			*at, *failed = pos, err
 		}
-		if refused := err != nil; refused != s.refused {
-			// Said when it begins and when it ends: clients come back every moment.
-			if s.refused = refused; refused {
-				s.groups.opt.Logger.Error("the log refuses what groups want to write", "partition", s, "err", err)
-			} else {
-				s.groups.opt.Logger.Info("the log takes what groups write again", "partition", s)
-			}
-		}
-		more := s.machine.Step(s.groups.opt.Now(), group.Appended{ID: w.ID, Err: err})
+		s.appended(err)
+		more := s.machine.Step(s.opt.Now(), group.Appended{ID: w.ID, Err: err})
 		eff.Writes = append(eff.Writes, more.Writes...)
 		eff.Replies = append(eff.Replies, more.Replies...)
 		eff.Notes = append(eff.Notes, more.Notes...)
@@ -130,7 +118,7 @@ func (s *groupShard) carryOutWith(eff group.Effects, ops []plog.Op, at *plog.Pos
 			if mutant.On("early-commit") {
 				pos = 0
 			}
-			s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, w.ID, err) })
+			s.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, w.ID, err) })
 		}
 	}
 	return eff
@@ -139,8 +127,8 @@ func (s *groupShard) carryOutWith(eff group.Effects, ops []plog.Op, at *plog.Pos
 // ended tells the machine that a transaction has ended with what is at pos, and carries
 // out what follows. Called with mu held.
 func (s *groupShard) ended(e group.TxnEnd, pos plog.Pos) group.Effects {
-	eff := s.machine.Step(s.groups.opt.Now(), e)
-	s.groups.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, eff.Placed, err) })
+	eff := s.machine.Step(s.opt.Now(), e)
+	s.opt.Store.WhenDurable(pos, func(err error) { s.groups.loop.durable(s, eff.Placed, err) })
 	return s.carryOut(eff)
 }
 
@@ -163,7 +151,7 @@ func (s *groupShard) appendAll(w *group.Write, with []plog.Op) (plog.Pos, error)
 func (s *groupShard) forgetStray(id string) (pos plog.Pos, err error) {
 	s.mu.Lock() // nobody makes the group meanwhile
 	defer s.mu.Unlock()
-	if !s.loaded.Load() || s.broken != nil || s.machine.HasShare(id) {
+	if s.usable() != nil || s.machine.HasShare(id) {
 		return 0, nil
 	}
 	ops, done, err := s.groups.opt.Burial(id)
@@ -171,7 +159,7 @@ func (s *groupShard) forgetStray(id string) (pos plog.Pos, err error) {
 		return 0, err
 	}
 	if len(ops) > 0 {
-		_, pos, err = s.groups.opt.Store.Submit(ops...)
+		_, pos, err = s.opt.Store.Submit(ops...)
 	}
 	done(err)
 	return pos, err
@@ -180,20 +168,15 @@ func (s *groupShard) forgetStray(id string) (pos plog.Pos, err error) {
 // append writes one batch, of a producer's transaction if there is one, together with
 // other ops. It does not wait for the disk.
 func (s *groupShard) append(records []group.Record, of *group.Producer, with []plog.Op) (plog.Pos, error) {
-	now := s.groups.opt.Now().UnixMilli()
-	rs := make([]kafka.Record, len(records))
-	for i, r := range records {
-		rs[i] = kafka.Record{Timestamp: now, Key: r.Key, Value: r.Value}
-	}
 	spec := kafka.BatchSpec{}
 	if of != nil {
 		spec.Transactional, spec.Producer = true, &kafka.ProducerSpec{ID: of.ID, Epoch: of.Epoch, Sequence: -1}
 	}
-	op := plog.Append(s.log, kafka.Build(spec, rs))
+	op := s.appending(spec, records)
 	if of != nil {
 		op = plog.Begins(op)
 	}
-	_, pos, err := s.groups.opt.Store.Submit(append(with, op)...)
+	_, pos, err := s.opt.Store.Submit(append(with, op)...)
 	return pos, err
 }
 
@@ -201,10 +184,5 @@ func (s *groupShard) append(records []group.Record, of *group.Producer, with []p
 func (s *groupShard) finish(eff group.Effects) {
 	s.groups.loop.expect(s, s.machine.Deadline()) // with the lock held: a later one must not be overtaken
 	s.mu.Unlock()
-	for _, n := range eff.Notes {
-		s.groups.opt.Logger.Info(n.Text, "group", n.Group)
-	}
-	for _, r := range eff.Replies {
-		r.Token.(replyTo)(r.Answer)
-	}
+	s.tell("group", eff.Notes, eff.Replies)
 }

@@ -45,13 +45,12 @@ func (g *Groups) topics() groupTopics { return groupTopics{g.opt.Catalog.Snapsho
 // a member that has partitions of a topic from others than this broker (a classic
 // group's leader) must not be the first to speak of it.
 func (g *Groups) TopicsChanged(names []string, next *catalog.Snapshot, show func(*catalog.Snapshot)) {
-	p := g.shards.Load()
-	if p == nil || len(names) == 0 {
+	if len(names) == 0 {
 		show(next)
 		return
 	}
 	var loading []*groupShard
-	for _, sh := range *p {
+	for _, sh := range g.shards.all() {
 		if !sh.stepLoaded(func() group.Event { return group.TopicsChanged{Now: groupTopics{next}, Names: names} }) {
 			loading = append(loading, sh)
 		}

@@ -2,15 +2,10 @@ package broker
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"math"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
-	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -30,33 +25,18 @@ const OffsetsTopic = "__consumer_offsets"
 // they are asked for is handed to the callback, exactly once, from any
 // goroutine and maybe before they return. A callback must not block.
 type Groups struct {
-	opt GroupsOptions
-	cfg group.Config
-
-	// shards are the machines, by partition; nil until the topic exists.
-	shards atomic.Pointer[[]*groupShard]
-	create sched.Mutex // held while the topic is made
-
-	loop  coordLoop[*groupShard]
-	loads groupLoads
+	opt    GroupsOptions
+	cfg    group.Config
+	shards coordShards[*groupShard]
+	loop   coordLoop[*groupShard]
 }
 
-// GroupsOptions are what Groups stands on. All are needed.
+// GroupsOptions are what Groups stands on.
 type GroupsOptions struct {
-	Store   *plog.Store
-	Catalog *catalog.Catalog
-	// CreateTopic makes a topic of the broker's own; it returns when the topic
-	// can be used, and without error when it was there.
-	CreateTopic func(ctx context.Context, name string, partitions int32, configs map[string]string) error
+	CoordOptions
 	// Burial ends the places of a share group: see Shares.burial. Without it there are
 	// none.
 	Burial func(group string) (ops []plog.Op, done func(error), err error)
-	Logger *slog.Logger
-	Now    func() time.Time
-	// LoadAtOnce is how many bytes of the groups' log are read before NewGroups
-	// returns; more of them are read in the background. 0 = 256 KiB, which takes less
-	// time than a client needs to connect; negative = none.
-	LoadAtOnce int64
 }
 
 // NewGroups loads the groups that the log holds and starts to watch their
@@ -94,17 +74,25 @@ func NewGroups(opt GroupsOptions) *Groups {
 	}
 	// A random UUID, as Kafka's: a member id must be hard to guess.
 	g.cfg.NewID = func() string { return kafka.DrawUUID(sched.Random).String() }
-	g.loop.start(opt.Now)
-	if t := s.Topic(OffsetsTopic); t != nil {
-		g.load(t)
-	}
+	g.loop.start(coordWork[*groupShard]{now: opt.Now, compare: byPartition[*groupShard], tick: (*groupShard).tick, settled: (*groupShard).settled})
+	g.shards.start(&g.opt.CoordOptions, coordTopic[*groupShard]{
+		name: OffsetsTopic, partitions: "offsets.topic.num.partitions",
+		configs: func(s *catalog.Snapshot) map[string]string {
+			return map[string]string{
+				"cleanup.policy":   "compact",
+				"compression.type": "producer",
+				"segment.bytes":    strconv.FormatInt(s.Int("offsets.topic.segment.bytes"), 10),
+			}
+		},
+		shard: g.newShard, read: g.sayRead, found: g.catchUp,
+	})
 	return g
 }
 
 // Close stops watching deadlines. Requests that still wait are not answered: the
 // connections they came by are gone, or answer for themselves.
 func (g *Groups) Close() {
-	g.loads.stop()
+	g.shards.stop()
 	g.loop.stop()
 }
 
@@ -116,110 +104,47 @@ func (g *Groups) shard(groupID string) (*groupShard, error) {
 	if err := g.Ready(context.Background()); err != nil {
 		return nil, err
 	}
-	s := *g.shards.Load()
-	sh := s[groupPartition(groupID, len(s))]
-	switch {
-	case !sh.loaded.Load():
-		return nil, kerr.CoordinatorLoadInProgress
-	case sh.broken != nil:
-		return nil, kerr.CoordinatorNotAvailable
-	}
-	return sh, nil
+	sh := g.shards.of(groupID)
+	return sh, sh.usable()
 }
 
 // Available says whether the group's coordinator can be used: nil, or a kerr. One
 // that is loading its groups is here all the same; it says so itself.
 func (g *Groups) Available(groupID string) error {
 	_, err := g.shard(groupID)
-	if errors.Is(err, kerr.CoordinatorLoadInProgress) {
-		return nil
-	}
-	return err
+	return available(err)
 }
 
 // Ready makes __consumer_offsets if it does not exist yet. An error is a kerr
 // that clients of a group understand.
-func (g *Groups) Ready(ctx context.Context) error {
-	if g.shards.Load() != nil {
-		return nil
-	}
-	g.create.Lock()
-	defer g.create.Unlock()
-	if g.shards.Load() != nil {
-		return nil
-	}
-	s := g.opt.Catalog.Snapshot()
-	err := g.opt.CreateTopic(ctx, OffsetsTopic, int32(s.Int("offsets.topic.num.partitions")), map[string]string{
-		"cleanup.policy":   "compact",
-		"compression.type": "producer",
-		"segment.bytes":    strconv.FormatInt(s.Int("offsets.topic.segment.bytes"), 10),
-	})
-	if err != nil {
-		g.opt.Logger.Error("the groups' topic cannot be made; clients are told to try again", "topic", OffsetsTopic, "err", err)
-		return kerr.CoordinatorNotAvailable
-	}
-	t := g.opt.Catalog.Snapshot().Topic(OffsetsTopic)
-	if t == nil {
-		return kerr.CoordinatorNotAvailable // deleted in the same moment
-	}
-	g.load(t)
-	return nil
-}
+func (g *Groups) Ready(ctx context.Context) error { return g.shards.ready(ctx) }
 
 // shardAt returns the machine of a partition; nil when there is none.
 func (g *Groups) shardAt(partition int32) *groupShard {
-	p := g.shards.Load()
-	if p == nil || int(partition) >= len(*p) {
+	all := g.shards.all()
+	if int(partition) >= len(all) {
 		return nil
 	}
-	return (*p)[partition]
+	return all[partition]
 }
 
-// all returns the machines that work, none when the topic does not exist, and
-// whether there are others that are still loading.
-func (g *Groups) all() (s []*groupShard, loading bool) {
-	p := g.shards.Load()
-	if p == nil {
-		return nil, false
+// sayRead tells what was found in the log.
+func (g *Groups) sayRead(shards []*groupShard, took time.Duration) {
+	var n group.Replayed
+	for _, s := range shards {
+		n.Offsets += s.met.Offsets
+		n.Groups += s.met.Groups
+		n.Tombstones += s.met.Tombstones
+		n.Skipped += s.met.Skipped
 	}
-	for _, sh := range *p {
-		switch {
-		case !sh.loaded.Load():
-			loading = true
-		case sh.broken == nil:
-			s = append(s, sh)
-		}
-	}
-	return s, loading
+	g.opt.Logger.Info("groups loaded", "partitions", len(shards), "offsets", n.Offsets, "groups", n.Groups,
+		"tombstones", n.Tombstones, "skipped", n.Skipped, "took", took)
 }
 
 // TopicDeleted forgets the offsets of a topic that was deleted: the catalogue has it
 // no more.
 func (g *Groups) TopicDeleted(name string, id kafka.UUID) {
-	p := g.shards.Load()
-	if p == nil {
-		return
-	}
-	for _, sh := range *p {
+	for _, sh := range g.shards.all() {
 		sh.stepLoaded(func() group.Event { return group.TopicGone{Topic: name, ID: id} })
 	}
 }
-
-// groupPartition is Kafka's choice of a group's partition: Java's hashCode of
-// the id, without the sign, modulo the number of partitions.
-func groupPartition(groupID string, partitions int) int {
-	var h int32
-	for _, u := range utf16.Encode([]rune(groupID)) {
-		h = 31*h + int32(u)
-	}
-	switch {
-	case h == -1<<31:
-		h = 0
-	case h < 0:
-		h = -h
-	}
-	return int(h) % partitions
-}
-
-// String names the shard in log lines.
-func (s *groupShard) String() string { return fmt.Sprintf("%s-%d", OffsetsTopic, s.partition) }

@@ -60,10 +60,10 @@ func (b *groupBed) boot() {
 		b.t.Fatal(err)
 	}
 	b.logged = &strings.Builder{}
-	b.groups = NewGroups(GroupsOptions{
+	b.groups = NewGroups(GroupsOptions{CoordOptions: CoordOptions{
 		Store: b.store, Catalog: b.cat, CreateTopic: b.createTopic, Now: time.Now,
 		Logger: slog.New(slog.NewTextHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}})
 	groups, store := b.groups, b.store
 	b.t.Cleanup(func() { groups.Close(); store.Abandon() })
 }
@@ -224,7 +224,7 @@ func TestGroupPartition(t *testing.T) {
 			}
 			want = int(max(h, -h) % 50)
 		}
-		if got := groupPartition(id, 50); got != want {
+		if got := keyPartition(id, 50); got != want {
 			t.Errorf("%q is in %d, want %d", id, got, want)
 		}
 	}
@@ -245,7 +245,7 @@ func TestGroupsShowWhatIsDurable(t *testing.T) {
 	b.groups.Fetch(fetchAll("g"), func(r *kmsg.OffsetFetchResponse) { fetched <- r })
 	// Another group's reader does not wait, even in the same partition.
 	other := "other"
-	for i := 0; groupPartition(other, 4) != groupPartition("g", 4); i++ {
+	for i := 0; keyPartition(other, 4) != keyPartition("g", 4); i++ {
 		other = fmt.Sprint("other", i)
 	}
 	if err := answer(t, b.groups.Fetch, fetchAll("g-that-is-not")).ErrorCode; err != 0 {
@@ -453,8 +453,8 @@ func TestGroupsPartitionCannotBeLoaded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	broken := int32(groupPartition("g", 4))
-	if int(broken) == groupPartition("other", 4) {
+	broken := int32(keyPartition("g", 4))
+	if int(broken) == keyPartition("other", 4) {
 		t.Fatal("the test needs two partitions")
 	}
 	l := b.store.Log(plog.ID{Topic: b.cat.Snapshot().Topic(OffsetsTopic).ID, Partition: broken})
@@ -486,7 +486,7 @@ func TestGroupsSkipWhatTheyCannotRead(t *testing.T) {
 	if err := b.commit("g", -1, "", map[string]int64{"t/0": 1}); err != nil {
 		t.Fatal(err)
 	}
-	l := b.store.Log(plog.ID{Topic: b.cat.Snapshot().Topic(OffsetsTopic).ID, Partition: int32(groupPartition("g", 4))})
+	l := b.store.Log(plog.ID{Topic: b.cat.Snapshot().Topic(OffsetsTopic).ID, Partition: int32(keyPartition("g", 4))})
 	for _, spec := range []kafka.BatchSpec{{}, {Transactional: true, Producer: &kafka.ProducerSpec{ID: 1}}} {
 		_, pos, err := b.store.Submit(plog.Begins(plog.Append(l, kafka.Build(spec, []kafka.Record{{Key: []byte{0, 1, 9}, Value: []byte{1}}, {Key: []byte("junk")}, {}}))))
 		if err != nil {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -52,7 +51,7 @@ func (s *Shares) topicDeleted(id kafka.UUID) {
 		}
 	}
 	s.mu.RUnlock()
-	sortShareParts(gone)
+	slices.SortFunc(gone, compareShareParts)
 	for _, sp := range gone {
 		sp.mu.Lock()
 		if !sp.gone {
@@ -78,8 +77,7 @@ func (s *Shares) burial(group string) (ops []plog.Op, done func(error), err erro
 			stones[sp.shard] = append(stones[sp.shard], kafka.Record{Timestamp: s.b.Now().UnixMilli(), Key: share.AppendSnapshotKey(nil, sp.key.key())})
 		}
 	}
-	byPartition := func(a, b *shareShard) int { return cmp.Compare(a.partition, b.partition) }
-	for _, shard := range slices.SortedFunc(maps.Keys(stones), byPartition) {
+	for _, shard := range slices.SortedFunc(maps.Keys(stones), byPartition[*shareShard]) {
 		ops = append(ops, plog.Append(shard.log, kafka.Build(kafka.BatchSpec{}, stones[shard])))
 	}
 	return ops, func(err error) {

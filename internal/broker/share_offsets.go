@@ -82,11 +82,7 @@ func (s *Shares) Groups() []string {
 
 // loaded reads what is not read yet.
 func (s *Shares) loaded() error {
-	shards := s.shards.Load()
-	if shards == nil {
-		return nil
-	}
-	for _, sh := range *shards {
+	for _, sh := range s.shards.all() {
 		if err := sh.ready(); err != nil {
 			return err
 		}
@@ -96,8 +92,7 @@ func (s *Shares) loaded() error {
 
 // read says that all of it has been read, or was found unreadable.
 func (s *Shares) read() bool {
-	shards := s.shards.Load()
-	return shards == nil || !slices.ContainsFunc(*shards, func(sh *shareShard) bool { return !sh.loaded.Load() })
+	return !slices.ContainsFunc(s.shards.all(), func(sh *shareShard) bool { return !sh.loaded.Load() })
 }
 
 // DescribeOffsets tells where groups stand. It waits until that is on disk.

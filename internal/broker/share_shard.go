@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync/atomic"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatdev/leat/internal/catalog"
+	"github.com/leatdev/leat/internal/coord/ledger"
 	"github.com/leatdev/leat/internal/coord/share"
 	"github.com/leatdev/leat/internal/kafka"
 	"github.com/leatdev/leat/internal/plog"
@@ -18,17 +16,22 @@ import (
 // shareShard is one partition of __share_group_state with the share-partitions that
 // it holds.
 type shareShard struct {
-	shares    *Shares
-	partition int32
-	log       *plog.Log
-
-	loaded  atomic.Bool // broken is settled
+	*coordLog
+	shares  *Shares
 	loading sched.Mutex
-	broken  error
+	holds   []*sharePart // with mu held
+	pruned  int64        // what was asked to be the log start
+}
 
-	mu     sched.Mutex
-	holds  []*sharePart
-	pruned int64 // what was asked to be the log start
+func (s *Shares) newShard(_ *catalog.Topic, l *coordLog) *shareShard {
+	return &shareShard{coordLog: l, shares: s}
+}
+
+// load reads the log in the background.
+func (s *shareShard) load(ctx context.Context) {
+	if ctx.Err() == nil {
+		s.ready()
+	}
 }
 
 // ready reads the log if nobody has. The error is a kerr.
@@ -36,32 +39,17 @@ func (s *shareShard) ready() error {
 	if !s.loaded.Load() {
 		s.loading.Lock()
 		if !s.loaded.Load() {
-			s.broken = s.load()
-			s.loaded.Store(true)
+			s.read(context.Background(), s.replay, s.begin)
 		}
 		s.loading.Unlock()
 	}
-	return s.broken
+	return s.usable()
 }
 
-// load rebuilds the machines from the log.
-func (s *shareShard) load() error {
-	err := errNoLog
-	if s.log != nil {
-		err = s.log.Fenced()
-	}
-	if err == nil {
-		err = s.log.ReadAll(s.replay)
-	}
-	if err != nil {
-		s.shares.b.Log.Error("the state of share groups cannot be read from this partition; they are not available",
-			"topic", catalog.ShareStateTopic, "partition", s.partition, "err", err)
-		return kerr.CoordinatorNotAvailable
-	}
-	s.mu.Lock()
-	held := slices.Clone(s.holds)
+// begin begins the service of what was read. Called with mu held, which it lets go of.
+func (s *shareShard) begin() {
+	held := slices.SortedFunc(slices.Values(s.holds), compareShareParts)
 	s.mu.Unlock()
-	sortShareParts(held)
 	for _, sp := range held {
 		sp.mu.Lock()
 		gone := sp.m == nil
@@ -72,13 +60,11 @@ func (s *shareShard) load() error {
 		}
 		sp.tick()
 	}
-	return nil
+	s.loaded.Store(true)
 }
 
-func sortShareParts(ps []*sharePart) {
-	slices.SortFunc(ps, func(a, b *sharePart) int {
-		return cmp.Or(cmp.Compare(a.key.group, b.key.group), slices.Compare(a.key.topic[:], b.key.topic[:]), cmp.Compare(a.key.partition, b.key.partition))
-	})
+func compareShareParts(a, b *sharePart) int {
+	return cmp.Or(cmp.Compare(a.key.group, b.key.group), slices.Compare(a.key.topic[:], b.key.topic[:]), cmp.Compare(a.key.partition, b.key.partition))
 }
 
 // replay takes in one batch of the log.
@@ -86,30 +72,23 @@ func (s *shareShard) replay(b kafka.Batch) error {
 	if b.Control() {
 		return nil
 	}
-	for r, err := range b.Records(maxGroupRecords) {
-		if err != nil {
-			return err
-		}
+	return eachRecord(b, func(r kafka.Record) error {
 		kind, key, head, state, err := share.Decode(r.Key, r.Value)
 		if err != nil {
-			s.shares.b.Log.Warn("a record of the share groups' state cannot be read and is skipped",
-				"topic", catalog.ShareStateTopic, "partition", s.partition, "offset", r.Offset, "err", err)
-			continue
+			return err
 		}
 		k := shareKey{key.Group, kafka.UUID(key.Topic), key.Partition}
 		p := s.shares.b.PartitionByID(k.topic, k.partition)
 		if p == nil || kind == share.Unknown {
-			continue // the topic was deleted
+			return nil // the topic was deleted
 		}
-		sp := s.shares.add(k, s, p)
-		if sp == nil {
-			continue
+		if sp := s.shares.add(k, s, p); sp != nil {
+			sp.mu.Lock()
+			sp.replay(kind, head, state, r.Offset)
+			sp.mu.Unlock()
 		}
-		sp.mu.Lock()
-		sp.replay(kind, head, state, r.Offset)
-		sp.mu.Unlock()
-	}
-	return nil
+		return nil
+	}, s.skipped)
 }
 
 func (s *shareShard) hold(sp *sharePart) {
@@ -130,17 +109,23 @@ func (s *shareShard) letGo(sp *sharePart) {
 // before it is written anew, so that what lies before can go.
 const farBehind = 20_000
 
+// prune keeps the logs of the state short.
+func (s *Shares) prune() {
+	for _, sh := range s.shards.all() {
+		sh.prune()
+	}
+}
+
 // prune moves the log start up to the oldest snapshot that is needed. It is called
 // from the background.
 func (s *shareShard) prune() {
-	if !s.loaded.Load() || s.broken != nil || s.log == nil {
+	if s.usable() != nil {
 		return
 	}
 	end := s.log.HighWatermark()
 	s.mu.Lock()
-	held := slices.Clone(s.holds)
+	held := slices.SortedFunc(slices.Values(s.holds), compareShareParts)
 	s.mu.Unlock()
-	sortShareParts(held)
 	least := end
 	for _, sp := range held {
 		least = min(least, sp.oldest(end))
@@ -148,15 +133,14 @@ func (s *shareShard) prune() {
 	if least <= s.log.Start() || least <= s.pruned {
 		return
 	}
-	if _, _, err := s.shares.b.Store.Submit(plog.SetStart(s.log, least)); err == nil {
+	if _, _, err := s.opt.Store.Submit(plog.SetStart(s.log, least)); err == nil {
 		s.pruned = least
 	}
 }
 
 // submit appends a record of the state, with other changes in the same append.
 func (s *shareShard) submit(submit submitting, key, value []byte, more ...plog.Op) (base int64, pos plog.Pos, err error) {
-	r := kafka.Record{Timestamp: s.shares.b.Now().UnixMilli(), Key: key, Value: value}
-	ops := append([]plog.Op{plog.Append(s.log, kafka.Build(kafka.BatchSpec{}, []kafka.Record{r}))}, more...)
+	ops := append([]plog.Op{s.appending(kafka.BatchSpec{}, []ledger.Record{{Key: key, Value: value}})}, more...)
 	res, pos, err := submit(ops...)
 	if err != nil {
 		return 0, 0, err

@@ -3,9 +3,10 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -20,18 +21,16 @@ import (
 // share-partition, with a lock, the log of its state and the clock around it. Its
 // methods may be called from any goroutine.
 type Shares struct {
-	b *Broker
-
-	// shards are the partitions of __share_group_state; nil until the topic exists.
-	shards atomic.Pointer[[]*shareShard]
-	create sched.Mutex // held while the topic is made
+	b      *Broker
+	opt    CoordOptions
+	shards coordShards[*shareShard]
 
 	mu    sched.RWMutex
 	parts map[shareKey]*sharePart
 	byID  map[string]map[shareKey]*sharePart // by group
 
 	sessions shareSessions
-	loop     shareLoop
+	loop     coordLoop[*sharePart]
 }
 
 // shareKey names a share-partition.
@@ -50,68 +49,53 @@ func (k shareKey) String() string {
 	return k.group + ":" + k.topic.String() + ":" + strconv.Itoa(int(k.partition))
 }
 
-func newShares(b *Broker) *Shares {
-	s := &Shares{b: b, parts: map[shareKey]*sharePart{}, byID: map[string]map[shareKey]*sharePart{}}
+// pruneEvery is how often the logs of the state are looked at for what can go.
+const pruneEvery = time.Minute
+
+func newShares(b *Broker, opt CoordOptions) *Shares {
+	s := &Shares{b: b, opt: opt, parts: map[shareKey]*sharePart{}, byID: map[string]map[shareKey]*sharePart{}}
 	s.sessions.byKey = map[sessionKey]*ShareSession{}
-	s.loop.start(s)
-	if t := b.Catalog.Snapshot().Topic(catalog.ShareStateTopic); t != nil {
-		s.use(t)
-	}
+	strays := map[string]bool{} // groups that did not exist the last time
+	s.loop.start(coordWork[*sharePart]{
+		now: opt.Now, compare: compareShareParts, tick: (*sharePart).tick,
+		every: pruneEvery, chore: func() {
+			strays = s.sweep(strays)
+			s.prune()
+		},
+	})
+	// Shards are read when they are asked for, or soon in the background: locks that are
+	// kept end, and the lag of groups is told, before anybody asks.
+	s.opt.LoadAtOnce = -1
+	s.shards.start(&s.opt, coordTopic[*shareShard]{
+		name: catalog.ShareStateTopic, partitions: "share.coordinator.state.topic.num.partitions",
+		configs: func(c *catalog.Snapshot) map[string]string {
+			return map[string]string{
+				// All changes of a share-partition have one key: compaction would lose all but
+				// the last. What is no longer needed goes by the log start, see prune.
+				"cleanup.policy":   "delete",
+				"retention.ms":     "-1",
+				"retention.bytes":  "-1",
+				"compression.type": "producer",
+				"segment.bytes":    strconv.FormatInt(max(1<<20, c.Int("share.coordinator.state.topic.segment.bytes")), 10),
+			}
+		},
+		shard: s.newShard, read: func([]*shareShard, time.Duration) {},
+	})
 	return s
 }
 
 // close ends the work in the background.
-func (s *Shares) close() { s.loop.stop() }
+func (s *Shares) close() {
+	s.shards.stop()
+	s.loop.stop()
+}
 
 // Ready makes __share_group_state if it does not exist. An error is a kerr that
 // clients of a group understand.
-func (s *Shares) Ready(ctx context.Context) error {
-	if s.shards.Load() != nil {
-		return nil
-	}
-	s.create.Lock()
-	defer s.create.Unlock()
-	if s.shards.Load() != nil {
-		return nil
-	}
-	c := s.b.Catalog.Snapshot()
-	err := s.b.EnsureTopic(ctx, catalog.ShareStateTopic, int32(c.Int("share.coordinator.state.topic.num.partitions")), map[string]string{
-		// All changes of a share-partition have one key: compaction would lose all but
-		// the last. What is no longer needed goes by the log start, see prune.
-		"cleanup.policy":   "delete",
-		"retention.ms":     "-1",
-		"retention.bytes":  "-1",
-		"compression.type": "producer",
-		"segment.bytes":    strconv.FormatInt(max(1<<20, c.Int("share.coordinator.state.topic.segment.bytes")), 10),
-	})
-	if err != nil {
-		s.b.Log.Error("the topic of share groups' state cannot be made; clients are told to try again", "topic", catalog.ShareStateTopic, "err", err)
-		return kerr.CoordinatorNotAvailable
-	}
-	t := s.b.Catalog.Snapshot().Topic(catalog.ShareStateTopic)
-	if t == nil {
-		return kerr.CoordinatorNotAvailable
-	}
-	s.use(t)
-	return nil
-}
-
-// use makes the shards of the topic that exists. They read their logs when they are
-// asked for, or soon in the background.
-func (s *Shares) use(t *catalog.Topic) {
-	shards := make([]*shareShard, t.Partitions)
-	for p := range shards {
-		shards[p] = &shareShard{shares: s, partition: int32(p), log: s.b.Store.Log(plog.ID{Topic: t.ID, Partition: int32(p)})}
-	}
-	s.shards.Store(&shards)
-	s.loop.load(shards)
-}
+func (s *Shares) Ready(ctx context.Context) error { return s.shards.ready(ctx) }
 
 // shard is where the state of a share-partition lies: Kafka's choice.
-func (s *Shares) shard(k shareKey) *shareShard {
-	shards := *s.shards.Load()
-	return shards[groupPartition(k.String(), len(shards))]
-}
+func (s *Shares) shard(k shareKey) *shareShard { return s.shards.of(k.String()) }
 
 // find returns the share-partition, which is made known if it was not. The error is a
 // kerr.
@@ -121,7 +105,7 @@ func (s *Shares) find(group string, p *Partition) (*sharePart, error) {
 	sp := s.parts[k]
 	s.mu.RUnlock()
 	if sp != nil && sp.shard.loaded.Load() {
-		return sp, sp.shard.broken
+		return sp, sp.shard.usable()
 	}
 	if err := s.Ready(context.Background()); err != nil {
 		return nil, err
@@ -180,7 +164,7 @@ func (s *Shares) ofGroup(group string) []*sharePart {
 	for _, sp := range s.byID[group] {
 		out = append(out, sp)
 	}
-	sortShareParts(out)
+	slices.SortFunc(out, compareShareParts)
 	return out
 }
 

@@ -234,9 +234,9 @@ func TestShareStateIsPruned(t *testing.T) {
 		b.take("a", 1)
 		b.ack("a", i, i, share.Accept)
 	}
-	b.Shares.loop.prune()
+	b.Shares.prune()
 	var cut, kept int64
-	for _, s := range *b.Shares.shards.Load() {
+	for _, s := range b.Shares.shards.all() {
 		cut, kept = cut+s.pruned, kept+s.log.End()-s.pruned
 	}
 	if cut == 0 || kept > 5 {

@@ -72,7 +72,7 @@ func (t *Txns) produce(from TxnProducer, p *Partition, batch kafka.Batch, submit
 func (s *txnShard) enter(from TxnProducer, producerID int64, epoch int16, at txn.Partition, add func(record ...plog.Op) (plog.Pos, error), errp *error) (code int16) {
 	s.mu.Lock()
 	token := replyTo(func(any) {})
-	eff := s.machine.Step(s.txns.opt.Now(), txn.Enter{
+	eff := s.machine.Step(s.opt.Now(), txn.Enter{
 		Token: token, ID: from.ID, ProducerID: producerID, Epoch: epoch, Partition: at, Implicit: from.Implicit,
 	})
 	all := txn.Effects{Notes: eff.Notes}

@@ -24,7 +24,7 @@ func TransactionFates(store *plog.Store) (func(topic string, partition int32) pl
 		var n txn.Replayed
 		err := l.Fenced()
 		if err == nil {
-			err = l.ReadAll(func(b kafka.Batch) error { return replayTxns(m, b, &n, nil) })
+			err = l.ReadAll(func(b kafka.Batch) error { return replayTxns(m, b, &n, func(int64, error) {}) })
 		}
 		if err == nil && n.Skipped > 0 {
 			err = fmt.Errorf("%d records are not understood", n.Skipped)

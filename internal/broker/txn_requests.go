@@ -107,7 +107,7 @@ func (t *Txns) List(req *kmsg.ListTransactionsRequest, done func(*kmsg.ListTrans
 		}
 		e.Matches = re.MatchString
 	}
-	shards, loading := t.all()
+	shards, loading := t.shards.working()
 	if loading {
 		res.ErrorCode = kerr.CoordinatorLoadInProgress.Code // whoever asks again gets all
 		done(res)

@@ -163,11 +163,11 @@ func TestTransactionsLoadInTheBackground(t *testing.T) {
 	}
 	defer b.Abandon()
 	again := NewTxns(TxnsOptions{
-		Store: b.Store, Catalog: b.Catalog, Groups: b.Groups, Epoch: b.Epoch, Partition: b.Partition, CreateTopic: b.EnsureTopic,
-		NewProducerID: b.NextProducerID, Logger: b.Log, Now: b.Now, LoadAtOnce: -1,
+		CoordOptions: CoordOptions{Store: b.Store, Catalog: b.Catalog, CreateTopic: b.EnsureTopic, Logger: b.Log, Now: b.Now, LoadAtOnce: -1},
+		Groups:       b.Groups, Epoch: b.Epoch, Partition: b.Partition, NewProducerID: b.NextProducerID,
 	})
 	defer again.Close()
-	again.loads.Wait()
+	again.shards.loads.Wait()
 	for i, a := range was {
 		d := wait(t, func(done func(kmsg.DescribeTransactionsResponseTransactionState)) {
 			sh, err := again.shard(fmt.Sprint("id", i))
@@ -180,9 +180,9 @@ func TestTransactionsLoadInTheBackground(t *testing.T) {
 			t.Errorf("%+v, was %+v", d, a)
 		}
 	}
-	loading := &txnShard{txns: again, machine: txn.New(again.cfg)}
+	loading := &txnShard{coordLog: &coordLog{}, txns: again, machine: txn.New(again.cfg)}
 	shards := []*txnShard{loading, loading}
-	again.shards.Store(&shards)
+	again.shards.list.Store(&shards)
 	if _, err := again.shard("id0"); err != kerr.CoordinatorLoadInProgress || again.Available("id0") != nil {
 		t.Errorf("%v", err)
 	}

@@ -31,7 +31,7 @@ var mutants = []struct {
 	{"early-ack", `is acknowledged and the high watermark|is lost`, 60},
 	{"ack-before-write", `is lost: it was acknowledged with acks=1`, 1500},
 	{"early-highwatermark", `taken back`, 200},
-	{"highwatermark-after-failure", `taken back|is acknowledged|deleted records are back`, 1000},
+	{"highwatermark-after-failure", `taken back|is acknowledged|deleted records are back|does not start`, 1000},
 	{"early-duplicate", `is acknowledged and the high watermark|is lost`, 100},
 	{"early-commit", `offset .* is committed, .* was acknowledged|group team: `, 200},
 	{"producer-id", `is given out twice|is lost: it was committed`, 200},

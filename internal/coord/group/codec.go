@@ -20,6 +20,9 @@ func keyOf(kind int16, names ...string) []byte {
 	return b
 }
 
+// tombstone deletes the record of that key.
+func tombstone(kind int16, names ...string) Record { return Record{Key: keyOf(kind, names...)} }
+
 // readKey takes n names off a key.
 func readKey(key []byte, n int) ([]string, error) {
 	r := kbin.Reader{Src: key}

@@ -49,10 +49,10 @@ func (ch *consumerChange) set(id string, m *consumerMember) {
 // remove takes a member out, with its target.
 func (ch *consumerChange) remove(id string) {
 	group := ch.g.id
-	ch.records = append(ch.records, Record{keyOf(keyConsumerCurrent, group, id), nil})
+	ch.records = append(ch.records, tombstone(keyConsumerCurrent, group, id))
 	ch.target(id, nil)
 	ch.set(id, nil)
-	ch.records = append(ch.records, Record{keyOf(keyConsumerMember, group, id), nil})
+	ch.records = append(ch.records, tombstone(keyConsumerMember, group, id))
 	if p := ch.cg.presences[id]; p != nil {
 		delete(ch.cg.presences, id)
 		ch.undo = append(ch.undo, func() {
@@ -71,7 +71,7 @@ func (ch *consumerChange) remove(id string) {
 func (ch *consumerChange) target(id string, ps []partition) {
 	old := ch.cg.target[id]
 	ch.cg.setTarget(id, ps)
-	r := Record{keyOf(keyConsumerTargetOne, ch.g.id, id), nil}
+	r := tombstone(keyConsumerTargetOne, ch.g.id, id)
 	if len(ps) > 0 {
 		r = consumerTargetOneRecord(ch.g.id, id, ps)
 	}
@@ -97,7 +97,7 @@ func (ch *consumerChange) expression(regex string, topics []string) {
 		old = x.topics
 	}
 	ch.cg.setExpression(regex, topics)
-	r := Record{keyOf(keyConsumerExpression, ch.g.id, regex), nil}
+	r := tombstone(keyConsumerExpression, ch.g.id, regex)
 	if topics != nil {
 		r = consumerExpressionRecord(ch.g.id, regex, topics, ch.c.now.UnixMilli())
 	}
@@ -114,7 +114,7 @@ func (ch *consumerChange) bump() {
 	})
 	if outdated {
 		ch.cg.outdated = false
-		ch.add(Record{keyOf(keyConsumerPartitions, ch.g.id), nil}, func() { ch.cg.outdated = true })
+		ch.add(tombstone(keyConsumerPartitions, ch.g.id), func() { ch.cg.outdated = true })
 	}
 }
 

@@ -213,16 +213,16 @@ func (cg *consumerGroup) tombstones() []Record {
 	var rs []Record
 	for _, m := range cg.memberIDs() {
 		rs = append(rs,
-			Record{keyOf(keyConsumerCurrent, id, m), nil},
-			Record{keyOf(keyConsumerTargetOne, id, m), nil},
-			Record{keyOf(keyConsumerMember, id, m), nil})
+			tombstone(keyConsumerCurrent, id, m),
+			tombstone(keyConsumerTargetOne, id, m),
+			tombstone(keyConsumerMember, id, m))
 	}
 	for _, regex := range slices.Sorted(maps.Keys(cg.expressions)) {
-		rs = append(rs, Record{keyOf(keyConsumerExpression, id, regex), nil})
+		rs = append(rs, tombstone(keyConsumerExpression, id, regex))
 	}
-	rs = append(rs, Record{keyOf(keyConsumerTarget, id), nil})
+	rs = append(rs, tombstone(keyConsumerTarget, id))
 	if cg.outdated {
-		rs = append(rs, Record{keyOf(keyConsumerPartitions, id), nil})
+		rs = append(rs, tombstone(keyConsumerPartitions, id))
 	}
-	return append(rs, Record{keyOf(keyConsumerGroup, id), nil})
+	return append(rs, tombstone(keyConsumerGroup, id))
 }

@@ -33,10 +33,10 @@ func consumerGroupRecord(group string, epoch int32, hash int64) Record {
 	b := kbin.AppendInt16(nil, 0)
 	b = kbin.AppendInt32(b, epoch)
 	if hash == 0 {
-		return Record{keyOf(keyConsumerGroup, group), noTags(b)}
+		return Record{Key: keyOf(keyConsumerGroup, group), Value: noTags(b)}
 	}
 	b = kbin.AppendUvarint(b, 1)
-	return Record{keyOf(keyConsumerGroup, group), appendTag(b, 0, kbin.AppendInt64(nil, hash))}
+	return Record{Key: keyOf(keyConsumerGroup, group), Value: appendTag(b, 0, kbin.AppendInt64(nil, hash))}
 }
 
 func readConsumerGroup(value []byte) (epoch int32, hash int64, known bool, err error) {
@@ -62,7 +62,7 @@ func consumerMemberRecord(group string, m *consumerMember) Record {
 	}
 	b = kbin.AppendCompactNullableString(b, assignor)
 	if m.classic == nil {
-		return Record{keyOf(keyConsumerMember, group, m.id), noTags(b)}
+		return Record{Key: keyOf(keyConsumerMember, group, m.id), Value: noTags(b)}
 	}
 	c := []byte{1} // the struct is not null
 	c = kbin.AppendInt32(c, int32(m.classic.session.Milliseconds()))
@@ -72,7 +72,7 @@ func consumerMemberRecord(group string, m *consumerMember) Record {
 		c = noTags(kbin.AppendCompactBytes(c, p.metadata))
 	}
 	b = kbin.AppendUvarint(b, 1)
-	return Record{keyOf(keyConsumerMember, group, m.id), appendTag(b, 0, noTags(c))}
+	return Record{Key: keyOf(keyConsumerMember, group, m.id), Value: appendTag(b, 0, noTags(c))}
 }
 
 // readConsumerMember reads what a member says of itself; the rest of it is as new.
@@ -114,10 +114,10 @@ func consumerTargetRecord(group string, epoch int32, at int64) Record {
 	b := kbin.AppendInt16(nil, 0)
 	b = kbin.AppendInt32(b, epoch)
 	if at == 0 {
-		return Record{keyOf(keyConsumerTarget, group), noTags(b)}
+		return Record{Key: keyOf(keyConsumerTarget, group), Value: noTags(b)}
 	}
 	b = kbin.AppendUvarint(b, 1)
-	return Record{keyOf(keyConsumerTarget, group), appendTag(b, 0, kbin.AppendInt64(nil, at))}
+	return Record{Key: keyOf(keyConsumerTarget, group), Value: appendTag(b, 0, kbin.AppendInt64(nil, at))}
 }
 
 func readConsumerTarget(value []byte) (epoch int32, at int64, known bool, err error) {
@@ -136,7 +136,7 @@ func consumerTargetOneRecord(group, member string, ps []partition) Record {
 		b = kbin.AppendUuid(b, topic)
 		b = noTags(appendInt32s(b, indexes(ps)))
 	}
-	return Record{keyOf(keyConsumerTargetOne, group, member), noTags(b)}
+	return Record{Key: keyOf(keyConsumerTargetOne, group, member), Value: noTags(b)}
 }
 
 func readConsumerTargetOne(value []byte) (ps []partition, known bool, err error) {
@@ -160,7 +160,7 @@ func consumerCurrentRecord(group string, m *consumerMember) Record {
 	b = kbin.AppendInt8(b, int8(m.state))
 	b = appendAssigned(b, m.assigned)
 	b = appendAssigned(b, m.revoking)
-	return Record{keyOf(keyConsumerCurrent, group, m.id), noTags(b)}
+	return Record{Key: keyOf(keyConsumerCurrent, group, m.id), Value: noTags(b)}
 }
 
 func appendAssigned(b []byte, assigned map[partition]int32) []byte {
@@ -217,7 +217,7 @@ func consumerExpressionRecord(group, regex string, topics []string, at int64) Re
 	b = appendStrings(b, topics)
 	b = kbin.AppendInt64(b, anyTopicsVersion)
 	b = kbin.AppendInt64(b, at)
-	return Record{keyOf(keyConsumerExpression, group, regex), noTags(b)}
+	return Record{Key: keyOf(keyConsumerExpression, group, regex), Value: noTags(b)}
 }
 
 func readConsumerExpression(value []byte) (topics []string, known bool, err error) {

@@ -67,14 +67,14 @@ func checkConsumerReplay(t *testing.T, name string, r Record) {
 		t.Errorf("%s: %x is not what was replayed", name, r.Value)
 	}
 	for cut := range r.Key {
-		checkReplayError(t, name, Record{r.Key[:cut], r.Value})
+		checkReplayError(t, name, Record{Key: r.Key[:cut], Value: r.Value})
 	}
 	for cut := range r.Value {
-		checkReplayError(t, name, Record{r.Key, r.Value[:cut]})
+		checkReplayError(t, name, Record{Key: r.Key, Value: r.Value[:cut]})
 	}
 	// A newer version is left alone.
 	n = Replayed{}
-	if err := newWorld().c.Replay(Record{r.Key, append([]byte{0, 1}, r.Value[2:]...)}, &n); err != nil || n.Skipped != 1 {
+	if err := newWorld().c.Replay(Record{Key: r.Key, Value: append([]byte{0, 1}, r.Value[2:]...)}, &n); err != nil || n.Skipped != 1 {
 		t.Errorf("%s, version 1: %v, %+v", name, err, n)
 	}
 }

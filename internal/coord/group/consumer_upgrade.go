@@ -116,7 +116,7 @@ func (c *Coordinator) consumerFrom(g *group, old *member) (m *consumerMember, cu
 func (c *Coordinator) become(g *group, cg *consumerGroup) *consumerChange {
 	ch := c.change(g, cg)
 	if g.recorded() {
-		ch.records = append(ch.records, Record{g.key(), nil})
+		ch.records = append(ch.records, Record{Key: g.key()})
 	}
 	old := g.classicGroup
 	g.modern, g.classicGroup = cg, newClassicGroup(time.Time{})

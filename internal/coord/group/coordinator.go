@@ -144,11 +144,11 @@ func (c *Coordinator) create(id string) *group {
 }
 
 func (c *Coordinator) reply(t Token, answer any) {
-	c.out.Replies = append(c.out.Replies, Reply{t, answer})
+	c.out.Replies = append(c.out.Replies, Reply{Token: t, Answer: answer})
 }
 
 func (c *Coordinator) note(g *group, format string, args ...any) {
-	c.out.Notes = append(c.out.Notes, Note{g.id, fmt.Sprintf(format, args...)})
+	c.out.Notes = append(c.out.Notes, Note{Of: g.id, Text: fmt.Sprintf(format, args...)})
 }
 
 // sooner is the earlier of two times, of which zero means never.

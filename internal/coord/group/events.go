@@ -2,10 +2,19 @@ package group
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/coord/ledger"
 )
 
-// Token is the caller's handle of a request; it comes back in the Reply.
-type Token any
+// What all coordinators have: the caller's handle of a request, the answer to it, a note
+// for the operator (why a group rebalances, who was removed), a record of
+// __consumer_offsets.
+type (
+	Token  = ledger.Token
+	Reply  = ledger.Reply
+	Note   = ledger.Note
+	Record = ledger.Record
+)
 
 // Event is what goes into Step: a request, or news about the log or the time.
 type Event interface{ event() }
@@ -236,17 +245,3 @@ type Write struct {
 	// partitions goes with the records, in the same append.
 	Places string
 }
-
-// Record is one record of __consumer_offsets in Kafka's encoding; a nil Value
-// is a tombstone.
-type Record struct{ Key, Value []byte }
-
-// Reply answers a request; the type of Answer is told at the request's event.
-type Reply struct {
-	Token  Token
-	Answer any
-}
-
-// Note is something an operator may want to read in the log: why a group
-// rebalances, who was removed.
-type Note struct{ Group, Text string }

@@ -32,7 +32,7 @@ var mistakes = []mistake{
 		name: "a commit is acknowledged before it is durable",
 		after: func(p *scene, e Event, eff *Effects) {
 			if c, ok := e.(Commit); ok && len(eff.Writes) > 0 {
-				eff.Replies = append(eff.Replies, Reply{c.Token, CommitAnswer{make([]int16, 1)}})
+				eff.Replies = append(eff.Replies, Reply{Token: c.Token, Answer: CommitAnswer{make([]int16, 1)}})
 			}
 		},
 	},

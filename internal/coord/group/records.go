@@ -79,7 +79,7 @@ func (g *group) record(assignments map[string][]byte) Record {
 		}
 		v.Members = append(v.Members, gm)
 	}
-	return Record{g.key(), v.AppendTo(nil)}
+	return Record{Key: g.key(), Value: v.AppendTo(nil)}
 }
 
 // tombstones delete what the log has of the group but its offsets.
@@ -87,7 +87,7 @@ func (g *group) tombstones() []Record {
 	if g.modern != nil {
 		return g.modern.tombstones()
 	}
-	return []Record{{g.key(), nil}}
+	return []Record{{Key: g.key()}}
 }
 
 func (g *group) key() []byte {

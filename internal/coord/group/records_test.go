@@ -103,7 +103,7 @@ func TestReplayOldVersions(t *testing.T) {
 	var n Replayed
 	replay := func(key, value []byte) {
 		t.Helper()
-		if err := c.Replay(Record{key, value}, &n); err != nil {
+		if err := c.Replay(Record{Key: key, Value: value}, &n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,11 +166,11 @@ func TestReplayOldVersions(t *testing.T) {
 func TestReplayErrors(t *testing.T) {
 	for name, r := range goldens() {
 		for cut := range r.Key {
-			checkReplayError(t, name, Record{r.Key[:cut], r.Value})
+			checkReplayError(t, name, Record{Key: r.Key[:cut], Value: r.Value})
 		}
 		for cut := range r.Value {
 			if cut > 0 || r.Value != nil {
-				checkReplayError(t, name, Record{r.Key, r.Value[:cut]})
+				checkReplayError(t, name, Record{Key: r.Key, Value: r.Value[:cut]})
 			}
 		}
 	}
@@ -184,11 +184,11 @@ func TestReplayErrors(t *testing.T) {
 		{1, 9, 4, 1, 2, 3},
 		binary.AppendUvarint(nil, 1<<40),
 	} {
-		checkReplayError(t, "tags", Record{key, slices.Concat(v4, tags)})
+		checkReplayError(t, "tags", Record{Key: key, Value: slices.Concat(v4, tags)})
 	}
 	// Unknown tagged fields are of a newer broker and harmless.
 	var n Replayed
-	if err := newWorld().c.Replay(Record{key, slices.Concat(v4, []byte{1, 9, 3, 1, 2, 3})}, &n); err != nil {
+	if err := newWorld().c.Replay(Record{Key: key, Value: slices.Concat(v4, []byte{1, 9, 3, 1, 2, 3})}, &n); err != nil {
 		t.Error(err)
 	}
 }
@@ -236,7 +236,7 @@ func FuzzReplay(f *testing.F) {
 		cfg.NewID = func() string { return "" }
 		c := New(cfg)
 		var n Replayed
-		if err := c.Replay(Record{key, value}, &n); err != nil && len(c.groups) > 0 {
+		if err := c.Replay(Record{Key: key, Value: value}, &n); err != nil && len(c.groups) > 0 {
 			t.Errorf("a record in error left %v", c.groups)
 		}
 		now := time.Unix(1e9, 0)

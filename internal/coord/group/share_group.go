@@ -180,7 +180,7 @@ func (ch *shareChange) remove(ids []string) {
 		delete(ch.sg.members, m)
 		delete(ch.sg.target, m)
 		ch.records = append(ch.records,
-			Record{keyOf(keyShareCurrent, id, m), nil}, Record{keyOf(keyShareTargetOne, id, m), nil}, Record{keyOf(keyShareMember, id, m), nil})
+			tombstone(keyShareCurrent, id, m), tombstone(keyShareTargetOne, id, m), tombstone(keyShareMember, id, m))
 	}
 }
 

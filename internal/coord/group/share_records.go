@@ -33,7 +33,7 @@ func shareGroupRecord(group string, epoch int32, hash int64) Record {
 	b := kbin.AppendInt16(nil, 0)
 	b = kbin.AppendInt32(b, epoch)
 	b = kbin.AppendInt64(b, hash)
-	return Record{keyOf(keyShareGroup, group), noTags(b)}
+	return Record{Key: keyOf(keyShareGroup, group), Value: noTags(b)}
 }
 
 func shareMemberRecord(group string, m *shareMember) Record {
@@ -42,7 +42,7 @@ func shareMemberRecord(group string, m *shareMember) Record {
 	b = kbin.AppendCompactString(b, m.clientID)
 	b = kbin.AppendCompactString(b, m.clientHost)
 	b = appendStrings(b, m.topics)
-	return Record{keyOf(keyShareMember, group, m.id), noTags(b)}
+	return Record{Key: keyOf(keyShareMember, group, m.id), Value: noTags(b)}
 }
 
 func shareTargetRecord(group string, epoch int32, at int64) Record {
@@ -73,7 +73,7 @@ func shareCurrentRecord(group string, m *shareMember, ps []partition) Record {
 		b = kbin.AppendUuid(b, topic)
 		b = noTags(appendInt32s(b, indexes(ps)))
 	}
-	return Record{keyOf(keyShareCurrent, group, m.id), noTags(b)}
+	return Record{Key: keyOf(keyShareCurrent, group, m.id), Value: noTags(b)}
 }
 
 // replayShare takes in a record of a share group; false for one that is not known.
@@ -181,7 +181,7 @@ func (sg *shareGroup) tombstones() []Record {
 	id := sg.g.id
 	var rs []Record
 	for _, m := range sortedNames(sg.members) {
-		rs = append(rs, Record{keyOf(keyShareCurrent, id, m), nil}, Record{keyOf(keyShareTargetOne, id, m), nil}, Record{keyOf(keyShareMember, id, m), nil})
+		rs = append(rs, tombstone(keyShareCurrent, id, m), tombstone(keyShareTargetOne, id, m), tombstone(keyShareMember, id, m))
 	}
-	return append(rs, Record{keyOf(keyShareTarget, id), nil}, Record{keyOf(keyShareGroup, id), nil})
+	return append(rs, tombstone(keyShareTarget, id), tombstone(keyShareGroup, id))
 }

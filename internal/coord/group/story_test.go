@@ -89,7 +89,7 @@ func (w *world) step(e Event) { w.effects(w.c.Step(w.now, e)) }
 
 func (w *world) effects(eff Effects) {
 	for _, n := range eff.Notes {
-		w.printf("  %s: %s", n.Group, n.Text)
+		w.printf("  %s: %s", n.Of, n.Text)
 	}
 	for _, r := range eff.Replies {
 		w.answered(r)

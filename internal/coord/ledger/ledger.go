@@ -1,5 +1,6 @@
-// Package ledger is what coordinators know of their writes: which are under way to the
-// disk, and which answers wait for them. A write is added when it is asked for; it is
+// Package ledger is what coordinators have in common: the words of their effects, and
+// what they know of their writes, which are under way to the disk, and which answers
+// wait for them. A write is added when it is asked for; it is
 // appended to the log, or refused, and then durable, or the disk has failed, which is
 // final. Like all of a coordinator it is pure, and not safe for concurrent use.
 package ledger

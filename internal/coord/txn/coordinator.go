@@ -212,9 +212,9 @@ func (c *Coordinator) sorted() []*txn {
 }
 
 func (c *Coordinator) reply(t Token, answer any) {
-	c.out.Replies = append(c.out.Replies, Reply{t, answer})
+	c.out.Replies = append(c.out.Replies, Reply{Token: t, Answer: answer})
 }
 
 func (c *Coordinator) note(id, format string, args ...any) {
-	c.out.Notes = append(c.out.Notes, Note{id, fmt.Sprintf(format, args...)})
+	c.out.Notes = append(c.out.Notes, Note{Of: id, Text: fmt.Sprintf(format, args...)})
 }

@@ -1,9 +1,19 @@
 package txn
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
 
-// Token is the caller's handle of a request; it comes back in the Reply.
-type Token any
+	"github.com/leatdev/leat/internal/coord/ledger"
+)
+
+// What all coordinators have: the caller's handle of a request, the answer to it, a note
+// for the operator, a record of __transaction_state.
+type (
+	Token  = ledger.Token
+	Reply  = ledger.Reply
+	Note   = ledger.Note
+	Record = ledger.Record
+)
 
 // Event is what goes into Step: a request, or news about the log or the time.
 type Event interface{ event() }
@@ -167,16 +177,3 @@ type Decision struct {
 	Commit     bool
 	Partitions []Partition
 }
-
-// Record is one record of __transaction_state in Kafka's encoding; a nil Value is a
-// tombstone.
-type Record struct{ Key, Value []byte }
-
-// Reply answers a request; the type of Answer is told at the request's event.
-type Reply struct {
-	Token  Token
-	Answer any
-}
-
-// Note is something an operator may want to read in the log.
-type Note struct{ ID, Text string }

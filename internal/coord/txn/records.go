@@ -37,7 +37,7 @@ func (t *txn) record() Record {
 		top := &v.Topics[len(v.Topics)-1]
 		top.Partitions = append(top.Partitions, p.Partition)
 	}
-	return Record{keyOf(t.id), v.AppendTo(nil)}
+	return Record{Key: keyOf(t.id), Value: v.AppendTo(nil)}
 }
 
 // Replayed counts what a replay met.

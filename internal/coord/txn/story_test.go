@@ -229,7 +229,7 @@ func (w *world) request(name, verb string, args []string) error {
 func (w *world) carryOut(eff Effects) {
 	for {
 		for _, n := range eff.Notes {
-			w.say("%s: %s", n.ID, n.Text)
+			w.say("%s: %s", n.Of, n.Text)
 		}
 		for _, r := range eff.Replies {
 			w.reply(r)
