@@ -49,6 +49,8 @@ type Broker struct {
 	Txns *Txns
 	// Shares is what share groups have of the partitions.
 	Shares *Shares
+	// Quotas is what clients may use.
+	Quotas *Quotas
 	Log    *slog.Logger
 	// Recovery tells what the start found.
 	Recovery *plog.Report
@@ -182,6 +184,7 @@ func (b *Broker) loadCatalog() error {
 	if err := b.Catalog.Load(b.catalog.ReadAll); err != nil {
 		return err
 	}
+	b.Quotas = newQuotas(b.Catalog.Snapshot(), b.now)
 	for _, t := range b.Catalog.Snapshot().Topics() {
 		logs := make([]*plog.Log, t.Partitions)
 		for i := range logs {

@@ -255,7 +255,7 @@ func TestShareOfADeletedTopic(t *testing.T) {
 	b.put(3)
 	b.take("a", 3)
 	b.ack("a", 0, 2, share.Accept)
-	if err := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("t")})[0]; err != nil {
+	if err := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("t")}, nil)[0]; err != nil {
 		t.Fatal(err)
 	}
 	if err := b.EnsureTopic(t.Context(), "t", 1, nil); err != nil {

@@ -46,8 +46,8 @@ func keepsState(topic *catalog.Topic, configs map[string]string) error {
 
 // DeleteTopics deletes topics with all they hold, each for itself all or nothing. The
 // topics are from a snapshot; one that was deleted or made again since answers
-// UNKNOWN_TOPIC_OR_PARTITION.
-func (b *Broker) DeleteTopics(topics []*catalog.Topic) []error {
+// UNKNOWN_TOPIC_OR_PARTITION. What can be deleted is paid for with its partitions.
+func (b *Broker) DeleteTopics(topics []*catalog.Topic, bill *Mutations) []error {
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	s := b.Catalog.Snapshot()
@@ -65,6 +65,9 @@ func (b *Broker) DeleteTopics(topics []*catalog.Topic) []error {
 			continue
 		case !s.Bool("delete.topic.enable"):
 			out[i] = catalog.Refuse(kerr.TopicDeletionDisabled, "delete.topic.enable is false.")
+			continue
+		}
+		if out[i] = bill.pay(now.Partitions); out[i] != nil {
 			continue
 		}
 		u := &unit{change: catalog.DropTopic(topic.Name)}
@@ -96,8 +99,8 @@ type MorePartitions struct {
 
 // CreatePartitions makes topics larger, each for itself all or nothing. With
 // validateOnly it only checks. Records stay where they are: from then on a key
-// may go to another partition than before.
-func (b *Broker) CreatePartitions(ctx context.Context, asked []MorePartitions, validateOnly bool) []error {
+// may go to another partition than before. What could be made is paid for, made or not.
+func (b *Broker) CreatePartitions(ctx context.Context, asked []MorePartitions, validateOnly bool, bill *Mutations) []error {
 	release, err := b.Store.Admit(ctx, 0)
 	if err != nil {
 		return slices.Repeat([]error{err}, len(asked))
@@ -115,7 +118,10 @@ func (b *Broker) CreatePartitions(ctx context.Context, asked []MorePartitions, v
 			out[i] = kerr.UnknownTopicOrPartition
 			continue
 		}
-		if out[i] = b.checkMore(topic, &asked[i]); out[i] != nil || validateOnly {
+		if out[i] = b.checkMore(topic, &asked[i]); out[i] == nil {
+			out[i] = bill.pay(asked[i].Count - topic.Partitions)
+		}
+		if out[i] != nil || validateOnly {
 			continue
 		}
 		u := &unit{change: catalog.PutTopic(topic.Name, topic.ID, asked[i].Count, maps.Clone(topic.Configs))}

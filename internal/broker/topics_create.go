@@ -36,9 +36,9 @@ type Created struct {
 }
 
 // CreateTopics makes topics for a client, each for itself all or nothing. With
-// validateOnly it only checks; the topics in its answer then have no id. Errors
-// are Refusals or kerrs.
-func (b *Broker) CreateTopics(ctx context.Context, asked []NewTopic, validateOnly bool) []Created {
+// validateOnly it only checks; the topics in its answer then have no id. What could be
+// made is paid for with their partitions, made or not. Errors are Refusals or kerrs.
+func (b *Broker) CreateTopics(ctx context.Context, asked []NewTopic, validateOnly bool, bill *Mutations) []Created {
 	out := make([]Created, len(asked))
 	var allowed []NewTopic
 	var at []int
@@ -49,13 +49,13 @@ func (b *Broker) CreateTopics(ctx context.Context, asked []NewTopic, validateOnl
 		}
 		allowed, at = append(allowed, asked[i]), append(at, i)
 	}
-	for k, c := range b.createTopics(ctx, allowed, validateOnly) {
+	for k, c := range b.createTopics(ctx, allowed, validateOnly, bill) {
 		out[at[k]] = c
 	}
 	return out
 }
 
-func (b *Broker) createTopics(ctx context.Context, asked []NewTopic, validateOnly bool) []Created {
+func (b *Broker) createTopics(ctx context.Context, asked []NewTopic, validateOnly bool, bill *Mutations) []Created {
 	release, err := b.Store.Admit(ctx, 0) // a full disk takes no topics, either
 	if err != nil {
 		return allFailed(len(asked), err)
@@ -71,6 +71,9 @@ func (b *Broker) createTopics(ctx context.Context, asked []NewTopic, validateOnl
 	var total int64
 	for i := range asked {
 		topic, err := b.plan(s, &asked[i], claimed)
+		if err == nil {
+			err = bill.pay(topic.Partitions)
+		}
 		if err != nil {
 			out[i].Err = err
 			continue
@@ -186,7 +189,7 @@ func (b *Broker) EnsureTopic(ctx context.Context, name string, partitions int32,
 	if b.Catalog.Snapshot().Topic(name) != nil {
 		return nil
 	}
-	c := b.createTopics(ctx, []NewTopic{{Name: name, Partitions: partitions, ReplicationFactor: -1, Configs: configs}}, false)[0]
+	c := b.createTopics(ctx, []NewTopic{{Name: name, Partitions: partitions, ReplicationFactor: -1, Configs: configs}}, false, nil)[0]
 	if b.Catalog.Snapshot().Topic(name) != nil {
 		return nil // somebody else made it meanwhile
 	}
@@ -197,7 +200,7 @@ func (b *Broker) EnsureTopic(ctx context.Context, name string, partitions int32,
 // defaults, as Metadata does for clients that name them. It returns why one could
 // not be made, by name; topics that exist, whoever made them, are no error. The
 // topics of the broker's own state are not made for clients.
-func (b *Broker) AutoCreate(ctx context.Context, names []string) map[string]error {
+func (b *Broker) AutoCreate(ctx context.Context, names []string, bill *Mutations) map[string]error {
 	var asked []NewTopic
 	errs := map[string]error{}
 	for _, name := range names {
@@ -210,7 +213,7 @@ func (b *Broker) AutoCreate(ctx context.Context, names []string) map[string]erro
 	if len(asked) == 0 {
 		return errs
 	}
-	created := b.createTopics(ctx, asked, false)
+	created := b.createTopics(ctx, asked, false, bill)
 	s := b.Catalog.Snapshot()
 	for i, c := range created {
 		if name := asked[i].Name; c.Err != nil && s.Topic(name) == nil {

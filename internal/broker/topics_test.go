@@ -44,7 +44,7 @@ func defaults(name string) NewTopic {
 
 func mustCreate(t *testing.T, b *Broker, n NewTopic) *catalog.Topic {
 	t.Helper()
-	c := b.CreateTopics(t.Context(), []NewTopic{n}, false)[0]
+	c := b.CreateTopics(t.Context(), []NewTopic{n}, false, nil)[0]
 	if c.Err != nil {
 		t.Fatal(c.Err)
 	}
@@ -109,7 +109,7 @@ func TestCreateRefuses(t *testing.T) {
 		{defaults(OffsetsTopic), kerr.InvalidTopicException, "made by the broker"},
 	} {
 		for _, validateOnly := range []bool{true, false} {
-			err := b.CreateTopics(t.Context(), []NewTopic{c.n}, validateOnly)[0].Err
+			err := b.CreateTopics(t.Context(), []NewTopic{c.n}, validateOnly, nil)[0].Err
 			if !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%+v: %v, want %v with %q", c.n, err, c.code, c.says)
 			}
@@ -125,11 +125,11 @@ func TestCreateMany(t *testing.T) {
 	t.Parallel()
 	b := topicsBroker(t, nil)
 	asked := []NewTopic{defaults("a.b"), defaults("a_b"), defaults("ok"), defaults("bad name")}
-	got := b.CreateTopics(t.Context(), asked, true)
+	got := b.CreateTopics(t.Context(), asked, true, nil)
 	if got[0].Err != nil || got[1].Err == nil || got[2].Err != nil || got[3].Err == nil || b.Catalog.Snapshot().NumTopics() != 0 {
 		t.Errorf("validated: %+v\n%s", got, inventory(b))
 	}
-	got = b.CreateTopics(t.Context(), asked, false)
+	got = b.CreateTopics(t.Context(), asked, false, nil)
 	if got[0].Err != nil || got[1].Err == nil || got[2].Err != nil || got[3].Err == nil || b.Catalog.Snapshot().NumTopics() != 2 {
 		t.Errorf("made: %+v\n%s", got, inventory(b))
 	}
@@ -139,7 +139,7 @@ func TestDeleteAndMakeAgain(t *testing.T) {
 	t.Parallel()
 	b := topicsBroker(t, nil)
 	first := mustCreate(t, b, defaults("t"))
-	errs := b.DeleteTopics([]*catalog.Topic{first, first})
+	errs := b.DeleteTopics([]*catalog.Topic{first, first}, nil)
 	if errs[0] != nil || !errors.Is(errs[1], kerr.UnknownTopicOrPartition) {
 		t.Errorf("deleted twice: %v", errs)
 	}
@@ -150,7 +150,7 @@ func TestDeleteAndMakeAgain(t *testing.T) {
 	if second.ID == first.ID {
 		t.Error("the same id")
 	}
-	if err := b.DeleteTopics([]*catalog.Topic{first})[0]; !errors.Is(err, kerr.UnknownTopicOrPartition) {
+	if err := b.DeleteTopics([]*catalog.Topic{first}, nil)[0]; !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		t.Errorf("the first one is deleted again: %v", err)
 	}
 	if b.Partition("t", 0) == nil {
@@ -165,7 +165,7 @@ func TestDeleteRefuses(t *testing.T) {
 	if err := b.EnsureTopic(t.Context(), OffsetsTopic, 2, map[string]string{"cleanup.policy": "compact"}); err != nil {
 		t.Fatal(err)
 	}
-	errs := b.DeleteTopics([]*catalog.Topic{topic, b.Catalog.Snapshot().Topic(OffsetsTopic)})
+	errs := b.DeleteTopics([]*catalog.Topic{topic, b.Catalog.Snapshot().Topic(OffsetsTopic)}, nil)
 	if !errors.Is(errs[0], kerr.TopicDeletionDisabled) || !errors.Is(errs[1], kerr.InvalidTopicException) {
 		t.Error(errs)
 	}
@@ -187,7 +187,7 @@ func TestDeleteRefuses(t *testing.T) {
 			t.Errorf("%s of the share groups' state: %v", name, err)
 		}
 	}
-	if err := b.CreatePartitions(t.Context(), []MorePartitions{{Topic: OffsetsTopic, Count: 5}}, false)[0]; !errors.Is(err, kerr.InvalidTopicException) {
+	if err := b.CreatePartitions(t.Context(), []MorePartitions{{Topic: OffsetsTopic, Count: 5}}, false, nil)[0]; !errors.Is(err, kerr.InvalidTopicException) {
 		t.Errorf("more partitions of the broker's own state: %v", err)
 	}
 }
@@ -208,16 +208,16 @@ func TestCreatePartitions(t *testing.T) {
 		{MorePartitions{"t", 2, [][]int32{{2}}}, kerr.InvalidReplicaAssignment, "includes broker 2"},
 		{MorePartitions{"t", 20000, nil}, kerr.PolicyViolation, "Excessively large"},
 	} {
-		err := b.CreatePartitions(t.Context(), []MorePartitions{c.m}, false)[0]
+		err := b.CreatePartitions(t.Context(), []MorePartitions{c.m}, false, nil)[0]
 		if !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: %v", c.m, err)
 		}
 	}
-	if err := b.CreatePartitions(t.Context(), []MorePartitions{{"t", 4, [][]int32{{1}, {1}, {1}}}}, true)[0]; err != nil || b.Partition("t", 1) != nil {
+	if err := b.CreatePartitions(t.Context(), []MorePartitions{{"t", 4, [][]int32{{1}, {1}, {1}}}}, true, nil)[0]; err != nil || b.Partition("t", 1) != nil {
 		t.Errorf("validate only: %v", err)
 	}
 	first := b.Partition("t", 0)
-	if err := b.CreatePartitions(t.Context(), []MorePartitions{{"t", 4, nil}}, false)[0]; err != nil {
+	if err := b.CreatePartitions(t.Context(), []MorePartitions{{"t", 4, nil}}, false, nil)[0]; err != nil {
 		t.Fatal(err)
 	}
 	if b.Partition("t", 0) != first || b.Partition("t", 3) == nil || b.Partition("t", 3).Index != 3 || b.Catalog.Snapshot().Topic("t").Partitions != 4 {
@@ -230,7 +230,7 @@ func TestAutoCreate(t *testing.T) {
 	t.Parallel()
 	b := topicsBroker(t, nil)
 	mustCreate(t, b, defaults("c.d"))
-	errs := b.AutoCreate(t.Context(), []string{"new", "c.d", "c_d", "a b", OffsetsTopic})
+	errs := b.AutoCreate(t.Context(), []string{"new", "c.d", "c_d", "a b", OffsetsTopic}, nil)
 	if len(errs) != 3 || !errors.Is(errs["c_d"], kerr.InvalidTopicException) || !errors.Is(errs["a b"], kerr.InvalidTopicException) || !errors.Is(errs[OffsetsTopic], kerr.UnknownTopicOrPartition) {
 		t.Error(errs)
 	}
@@ -246,7 +246,7 @@ func TestAutoCreateConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if errs := b.AutoCreate(context.Background(), []string{"t"}); len(errs) != 0 {
+			if errs := b.AutoCreate(context.Background(), []string{"t"}, nil); len(errs) != 0 {
 				t.Error(errs)
 			}
 			if b.Partition("t", 0) == nil {
@@ -303,11 +303,11 @@ func TestTopicsSurvive(t *testing.T) {
 			mustCreate(t, b, NewTopic{fmt.Sprintf("t%02d", i), int32(1 + i%3), -1, nil, map[string]string{"retention.bytes": fmt.Sprint(i)}})
 		}
 		s := b.Catalog.Snapshot()
-		if err := errors.Join(b.DeleteTopics([]*catalog.Topic{s.Topic("t03"), s.Topic("t04")})...); err != nil {
+		if err := errors.Join(b.DeleteTopics([]*catalog.Topic{s.Topic("t03"), s.Topic("t04")}, nil)...); err != nil {
 			t.Fatal(err)
 		}
 		mustCreate(t, b, defaults("t04"))
-		if err := errors.Join(b.CreatePartitions(t.Context(), []MorePartitions{{Topic: "t05", Count: 9}}, false)...); err != nil {
+		if err := errors.Join(b.CreatePartitions(t.Context(), []MorePartitions{{Topic: "t05", Count: 9}}, false, nil)...); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.SetBrokerConfigs("", false, func(m map[string]string) (map[string]string, error) {
@@ -347,7 +347,7 @@ func TestCreateIsAtomic(t *testing.T) {
 	go func() {
 		defer close(done)
 		for i := range int32(all) {
-			if err := b.CreateTopics(context.Background(), []NewTopic{{fmt.Sprint("t", i), 3, -1, nil, nil}}, false)[0].Err; err != nil {
+			if err := b.CreateTopics(context.Background(), []NewTopic{{fmt.Sprint("t", i), 3, -1, nil, nil}}, false, nil)[0].Err; err != nil {
 				t.Error(err)
 			}
 			answered.Store(i + 1)

@@ -90,7 +90,7 @@ func TestDeletionOfADamagedTopicEndsTheWait(t *testing.T) {
 	if a := b.init("tx"); a.Code != kerr.ConcurrentTransactions.Code {
 		t.Fatalf("while a partition cannot be told: %+v", a)
 	}
-	if errs := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("u")}); errs[0] != nil {
+	if errs := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("u")}, nil); errs[0] != nil {
 		t.Fatal(errs)
 	}
 	if a := b.init("tx"); a.Code != 0 || a.ProducerID != p.ProducerID {

@@ -215,7 +215,7 @@ func TestTransactionOverADeletedTopic(t *testing.T) {
 	if _, err := b.ProduceFrom(t.Context(), b.Partition("u", 0), raw(0), from, false); err != nil {
 		t.Fatal(err)
 	}
-	if errs := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("u")}); errs[0] != nil {
+	if errs := b.DeleteTopics([]*catalog.Topic{b.Catalog.Snapshot().Topic("u")}, nil); errs[0] != nil {
 		t.Fatal(errs)
 	}
 	if err := b.EnsureTopic(t.Context(), "u", 1, nil); err != nil {

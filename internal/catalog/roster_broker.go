@@ -12,6 +12,8 @@ var brokerDefs = []Def{
 	{Name: "compression.type", Type: String, Default: "producer", check: oneOf("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"), Dynamic: true, Does: "The codec that batches are stored in; producer: as they came."},
 	{Name: "compression.zstd.level", Type: Int, Default: "3", check: between(-131072, 22), Dynamic: true},
 	{Name: "connections.max.idle.ms", Type: Long, Default: "600000", Does: "A connection without requests is closed after this time."},
+	{Name: "controller.quota.window.num", Type: Int, Default: "11", check: atLeast(1), Does: "Over how many samples controller_mutation_rate lets a client save up partitions that it did not make."},
+	{Name: "controller.quota.window.size.seconds", Type: Int, Default: "1", check: atLeast(1), Does: "How long each of these samples is."},
 	{Name: "default.replication.factor", Type: Int, Default: "1"},
 	{Name: "delete.topic.enable", Type: Boolean, Default: "true", Does: "Topics may be deleted."},
 	{Name: "errors.deadletterqueue.auto.create.topics.enable", Type: Boolean, Default: "false", Does: "The dead-letter topic of a share group is created when it is needed and not there."},
@@ -97,6 +99,8 @@ var brokerDefs = []Def{
 	{Name: "offsets.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1), Does: "Segment size of __consumer_offsets."},
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Does: "How long an idle producer is remembered."},
 	{Name: "queued.max.request.bytes", Type: Long, Default: "-1", Does: "Memory for requests of all connections together; -1: 256 MiB."},
+	{Name: "quota.window.num", Type: Int, Default: "11", check: atLeast(1), Does: "Over how many samples, the present one among them, the other quotas take the average."},
+	{Name: "quota.window.size.seconds", Type: Int, Default: "1", check: atLeast(1), Does: "How long each of these samples is."},
 	{Name: "share.coordinator.snapshot.update.records.per.snapshot", Type: Int, Default: "500", check: atLeast(0), Does: "The state of a share-partition is written whole after so many changes."},
 	{Name: "share.coordinator.state.topic.num.partitions", Type: Int, Default: "50", check: atLeast(1), Does: "Partitions of __share_group_state, when it is created."},
 	{Name: "share.coordinator.state.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(14), Does: "Segment size of __share_group_state."},
@@ -127,7 +131,7 @@ controller.quorum.auto.join.enable controller.quorum.bootstrap.servers
 controller.quorum.election.backoff.max.ms controller.quorum.election.timeout.ms
 controller.quorum.fetch.max.bytes controller.quorum.fetch.snapshot.max.bytes
 controller.quorum.fetch.timeout.ms controller.quorum.request.timeout.ms controller.quorum.retry.backoff.ms
-controller.quorum.voters controller.quota.window.num controller.quota.window.size.seconds
+controller.quorum.voters
 controller.socket.timeout.ms cordoned.log.dirs delete.records.purgatory.purge.interval.requests
 fetch.purgatory.purge.interval.requests follower.fetch.last.tiered.offset.enable
 group.coordinator.append.linger.ms
@@ -159,7 +163,7 @@ metadata.max.retention.ms metric.reporters metrics.num.samples metrics.recording
 metrics.sample.window.ms num.io.threads num.network.threads num.recovery.threads.per.data.dir
 num.replica.alter.log.dirs.threads num.replica.fetchers offsets.commit.timeout.ms offsets.load.buffer.size
 offsets.topic.compression.codec process.roles producer.purgatory.purge.interval.requests queued.max.requests
-quota.window.num quota.window.size.seconds remote.fetch.max.wait.ms remote.list.offsets.request.timeout.ms
+remote.fetch.max.wait.ms remote.list.offsets.request.timeout.ms
 remote.log.index.file.cache.total.size.bytes remote.log.manager.copier.thread.pool.size
 remote.log.manager.copy.max.bytes.per.second remote.log.manager.copy.quota.window.num
 remote.log.manager.copy.quota.window.size.seconds remote.log.manager.expiration.thread.pool.size

@@ -58,6 +58,7 @@ var Versions = []APIVersion{
 	{Key: 46, Name: "ListPartitionReassignments", Min: 0, Max: 0, Served: 0},
 	{Key: 47, Name: "OffsetDelete", Min: 0, Max: 0, Served: 0},
 	{Key: 48, Name: "DescribeClientQuotas", Min: 0, Max: 1, Served: 0},
+	{Key: 49, Name: "AlterClientQuotas", Min: 0, Max: 1, Served: 0},
 	{Key: 55, Name: "DescribeQuorum", Min: 0, Max: 2, Served: 0},
 	{Key: 57, Name: "UpdateFeatures", Min: 0, Max: 2, Served: 0},
 	{Key: 60, Name: "DescribeCluster", Min: 0, Max: 2, Served: 0},

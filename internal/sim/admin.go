@@ -87,7 +87,7 @@ func (r *run) createTopic(name string) {
 	k := kind(sched.Draw(int(kinds)))
 	t := r.mem.addTopic(name, k, 1+sched.Draw(r.tune.partitions), r.configs(k))
 	r.hist.note("create topic %s, %d partitions, %v", name, len(t.parts), t.configs)
-	c := r.b.CreateTopics(context.Background(), []broker.NewTopic{{Name: name, Partitions: int32(len(t.parts)), ReplicationFactor: -1, Configs: t.configs}}, false)[0]
+	c := r.b.CreateTopics(context.Background(), []broker.NewTopic{{Name: name, Partitions: int32(len(t.parts)), ReplicationFactor: -1, Configs: t.configs}}, false, nil)[0]
 	r.hist.note("create topic %s: %v", name, c.Err)
 	if c.Err != nil {
 		r.refusal("create topic "+name, c.Err)
@@ -116,7 +116,7 @@ func (r *run) refusal(what string, err error) {
 func (r *run) deleteTopic(t *topic) {
 	t.state = deleting
 	r.hist.note("delete topic %s", t.name)
-	if err := r.b.DeleteTopics([]*catalog.Topic{r.b.Catalog.Snapshot().TopicByID(t.id)})[0]; err != nil {
+	if err := r.b.DeleteTopics([]*catalog.Topic{r.b.Catalog.Snapshot().TopicByID(t.id)}, nil)[0]; err != nil {
 		r.refusal("delete topic "+t.name, err)
 		if r.b.Store.Err() == nil {
 			t.state = live
@@ -135,7 +135,7 @@ func (r *run) growTopic(t *topic) {
 	}
 	t.asked = len(t.parts) + 1
 	r.hist.note("topic %s: %d partitions", t.name, t.asked)
-	err := r.b.CreatePartitions(context.Background(), []broker.MorePartitions{{Topic: t.name, Count: int32(t.asked)}}, false)[0]
+	err := r.b.CreatePartitions(context.Background(), []broker.MorePartitions{{Topic: t.name, Count: int32(t.asked)}}, false, nil)[0]
 	r.hist.note("topic %s: %d partitions: %v", t.name, t.asked, err)
 	if err != nil {
 		r.refusal("more partitions of "+t.name, err)

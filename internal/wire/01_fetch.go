@@ -45,6 +45,8 @@ func (a *api) fetch(r *Request, req *kmsg.FetchRequest) Reply {
 		return answer(resp)
 	}
 	f := &fetching{api: a, r: r, req: req, resp: resp, session: s}
+	// More than the quota allows at once is never got: it is not asked of the log, either.
+	f.most = min(int(req.MaxBytes), a.fetchMaxBytes, r.charge.MostBytes())
 	f.known = f.lookUp()
 	f.until = a.broker.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	if f.enough() {
@@ -62,6 +64,7 @@ type fetching struct {
 	req     *kmsg.FetchRequest
 	resp    *kmsg.FetchResponse
 	session *fetchSession
+	most    int // bytes of records
 	known   int // partitions that were there when it came
 	until   time.Time
 	look    sync.Mutex // held while park looks at the session
@@ -94,7 +97,7 @@ func (f *fetching) partition(fp *fetchPart) (*broker.Partition, error) {
 // to complain about, or nobody to wait for it.
 func (f *fetching) enough() bool {
 	// More than max_bytes cannot come, whatever min_bytes says.
-	want := min(int(f.req.MinBytes), int(f.req.MaxBytes), f.api.fetchMaxBytes)
+	want := min(int(f.req.MinBytes), f.most)
 	if f.req.MaxWaitMillis <= 0 || want <= 0 || f.known == 0 || f.r.Ctx.Err() != nil || !f.api.broker.Now().Before(f.until) {
 		return true
 	}
@@ -166,12 +169,44 @@ func (f *fetching) find(fp *fetchPart) (*broker.Partition, error) {
 // mostPinned is of how many partitions an answer keeps the files open until it is sent.
 const mostPinned = 64
 
-// fill makes the answer of what there is now.
+// fill makes the answer of what there is now, or of nothing when the client has to wait.
 func (f *fetching) fill() *fetchAnswer {
+	if f.r.charge == nil {
+		out := f.collect()
+		f.session.answered()
+		return out
+	}
+	undo := f.session.remember()
+	out := f.collect()
+	wait, give := f.r.charge.Fetched(func() int { return answerSize(out) })
+	if !give {
+		undo()
+		out.release()
+		out = f.nothing()
+	}
+	out.SetThrottle(waitMillis(wait))
+	f.session.answered()
+	return out
+}
+
+// nothing is the answer to a client that has to wait before it gets records. A session
+// that it wanted to begin is not begun, as in Kafka.
+func (f *fetching) nothing() *fetchAnswer {
+	resp := f.req.ResponseKind().(*kmsg.FetchResponse)
+	if f.session.incremental {
+		resp.SessionID = f.session.id
+	} else {
+		f.api.sessions.forget(f.session)
+	}
+	return &fetchAnswer{FetchResponse: resp, records: []plog.Records{}}
+}
+
+// collect makes the answer of what there is now.
+func (f *fetching) collect() *fetchAnswer {
 	resp := f.resp
 	out := &fetchAnswer{FetchResponse: resp, records: []plog.Records{}}
 	resp.SessionID = f.session.id
-	left, total := min(int(f.req.MaxBytes), f.api.fetchMaxBytes), 0
+	left, total := f.most, 0
 	var topic *kmsg.FetchResponseTopic
 	for _, fp := range f.session.parts {
 		if f.quiet(fp) {
@@ -195,7 +230,6 @@ func (f *fetching) fill() *fetchAnswer {
 		}
 		topic.Partitions = append(topic.Partitions, rp)
 	}
-	f.session.answered()
 	return out
 }
 

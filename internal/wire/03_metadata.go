@@ -3,6 +3,8 @@ package wire
 import (
 	"slices"
 
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -126,7 +128,13 @@ func (a *api) autoCreate(r *Request, req *kmsg.MetadataRequest) map[string]error
 	if len(names) == 0 {
 		return nil
 	}
-	return a.broker.AutoCreate(r.Ctx, names)
+	failed := a.broker.AutoCreate(r.Ctx, names, r.charge.Mutations(true))
+	for name, err := range failed {
+		if errors.Is(err, kerr.ThrottlingQuotaExceeded) {
+			failed[name] = kerr.UnknownTopicOrPartition // the client asks again
+		}
+	}
+	return failed
 }
 
 // notThere is why a topic cannot be described.

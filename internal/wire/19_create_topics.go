@@ -22,6 +22,8 @@ import (
 //   - v4: -1 for the defaults (KIP-464); taken in earlier versions, too
 //   - v5: partitions, replication factor and all configs in the answer
 //     (KIP-525); flexible
+//   - v6: beyond controller_mutation_rate a topic is refused with
+//     THROTTLING_QUOTA_EXCEEDED (KIP-599); before, the client waits afterwards
 //   - v7: topic ids (KIP-516)
 func (a *api) createTopics(r *Request, req *kmsg.CreateTopicsRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
@@ -50,7 +52,8 @@ func (a *api) createTopics(r *Request, req *kmsg.CreateTopicsRequest) Reply {
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	for i, c := range a.broker.CreateTopics(r.Ctx, asked, req.ValidateOnly) {
+	bill := r.charge.Mutations(req.Version >= 6)
+	for i, c := range a.broker.CreateTopics(r.Ctx, asked, req.ValidateOnly, bill) {
 		out := &resp.Topics[at[i]]
 		if c.Err != nil {
 			out.ErrorCode, out.ErrorMessage = a.code(r, c.Err), explain(c.Err)
@@ -59,6 +62,7 @@ func (a *api) createTopics(r *Request, req *kmsg.CreateTopicsRequest) Reply {
 		out.TopicID, out.NumPartitions, out.ReplicationFactor = c.Topic.ID, c.Topic.Partitions, 1
 		out.Configs = a.createdConfigs(c.Topic)
 	}
+	resp.SetThrottle(waitMillis(bill.Wait()))
 	return answer(resp)
 }
 

@@ -16,7 +16,8 @@ import (
 //   - The topics of the broker's own state are not deleted.
 //
 // Versions:
-//   - v5: error messages
+//   - v5: error messages; beyond controller_mutation_rate a topic is refused with
+//     THROTTLING_QUOTA_EXCEEDED (KIP-599); before, the client waits afterwards
 //   - v6: by id, too (KIP-516): a name or an id, not both
 func (a *api) deleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
@@ -53,12 +54,14 @@ func (a *api) deleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) Reply {
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	for i, err := range a.broker.DeleteTopics(topics) {
+	bill := r.charge.Mutations(req.Version >= 5)
+	for i, err := range a.broker.DeleteTopics(topics, bill) {
 		if err != nil {
 			out := &resp.Topics[at[i]]
 			out.ErrorCode, out.ErrorMessage = a.code(r, err), explain(err)
 		}
 	}
+	resp.SetThrottle(waitMillis(bill.Wait()))
 	return answer(resp)
 }
 

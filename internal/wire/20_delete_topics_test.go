@@ -51,7 +51,7 @@ func TestDeleteTopicsVersions(t *testing.T) {
 		for _, topic := range b.broker.Catalog.Snapshot().Topics() {
 			left = append(left, topic.Name)
 		}
-		b.broker.DeleteTopics(b.broker.Catalog.Snapshot().Topics())
+		b.broker.DeleteTopics(b.broker.Catalog.Snapshot().Topics(), nil)
 		if version >= 6 && !slices.Equal(left, []string{"twice"}) || version < 6 && !slices.Equal(left, []string{"id", "twice"}) {
 			t.Errorf("left: %q", left)
 		}

@@ -17,7 +17,8 @@ import (
 //
 // Versions:
 //   - v2: flexible
-//   - v3: as v2; a throttle error may come (KIP-599), which does not here
+//   - v3: beyond controller_mutation_rate a topic is refused with
+//     THROTTLING_QUOTA_EXCEEDED (KIP-599); before, the client waits afterwards
 func (a *api) createPartitions(r *Request, req *kmsg.CreatePartitionsRequest) Reply {
 	resp := req.ResponseKind().(*kmsg.CreatePartitionsResponse)
 	times := map[string]int{}
@@ -48,11 +49,13 @@ func (a *api) createPartitions(r *Request, req *kmsg.CreatePartitionsRequest) Re
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	for i, err := range a.broker.CreatePartitions(r.Ctx, asked, req.ValidateOnly) {
+	bill := r.charge.Mutations(req.Version >= 3)
+	for i, err := range a.broker.CreatePartitions(r.Ctx, asked, req.ValidateOnly, bill) {
 		if err != nil {
 			out := &resp.Topics[at[i]]
 			out.ErrorCode, out.ErrorMessage = a.code(r, err), explain(err)
 		}
 	}
+	resp.SetThrottle(waitMillis(bill.Wait()))
 	return answer(resp)
 }

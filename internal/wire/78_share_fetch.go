@@ -196,7 +196,7 @@ func (f *shareFetching) take() bool {
 	if !now && !f.enough() {
 		return false
 	}
-	bytes, records := min(int(f.req.MaxBytes), f.api.fetchMaxBytes), int(f.req.MaxRecords)
+	bytes, records := min(int(f.req.MaxBytes), f.api.fetchMaxBytes, f.r.charge.MostBytes()), int(f.req.MaxRecords)
 	some := false
 	for i := range f.parts {
 		sp := &f.parts[i]

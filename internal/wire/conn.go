@@ -66,14 +66,10 @@ type conn struct {
 func newConn(s *Server, nc net.Conn, l *Listener, id uint64) *conn {
 	c := &conn{srv: s, nc: nc, raw: rawSocket(nc), q: newQueue(s.cfg.MaxInFlight, s.cfg.MaxInFlightBytes)}
 	c.arrivals.init(nc, c.raw)
-	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame}
+	c.in = frameReader{in: bufio.NewReaderSize(idleReader{c}, 4<<10), mem: &s.memory, limit: s.cfg.MaxRequestBytes, begun: c.beginFrame, heard: c.q.waitForVoice}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	addr := nc.RemoteAddr().String()
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		host = addr
-	}
-	c.peer = &Peer{ID: id, Listener: l, Host: host, Addr: addr}
+	c.peer = &Peer{ID: id, Listener: l, Host: hostOf(addr), Addr: addr}
 	return c
 }
 
@@ -120,13 +116,16 @@ func (c *conn) read() error {
 		h, rest := parseHead(f.data, c.clientID)
 		c.clientID = h.clientID
 		alone := flushes(h.key) && c.alone(&f)
-		reply, gathered, err := c.dispatch(&h, rest, alone)
-		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p}
+		reply, after, err := c.dispatch(&h, rest, alone)
+		s := slot{header: h, frame: int64(len(f.data)), share: f.share, reply: reply.p, due: after.due}
+		if s.due != nil {
+			s.due.size = len(f.data)
+		}
 		if f.passing || err != nil {
 			c.in.done(&f)
 			s.frame, s.share = 0, nil
 		}
-		if gathered {
+		if after.gathered {
 			// Whoever waits for this answer waits for nothing else: to have the flusher
 			// flush and the writer write would only take the time to wake them.
 			c.srv.cfg.Broker.Store.Flush()
@@ -238,9 +237,15 @@ func (c *conn) arm(by time.Time) bool {
 	return true
 }
 
+// aftermath is what is left to do when a handler has returned.
+type aftermath struct {
+	gathered bool // the log is to be flushed
+	due      *due // the client is to be charged with the answer
+}
+
 // dispatch decodes a request and calls its handler. An error, as which a panic
 // counts, ends the connection.
-func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, gathered bool, err error) {
+func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, after aftermath, err error) {
 	r := Request{
 		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: h.clientID,
 		Principal: Anonymous, Peer: c.peer, Ctx: c.ctx, Alone: alone,
@@ -249,11 +254,17 @@ func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, gather
 		if v := recover(); v != nil {
 			err = &panicError{value: v, stack: debug.Stack()}
 		}
-		gathered = r.Gathered
+		after.gathered = r.Gathered
 	}()
+	if b := c.srv.cfg.Broker; b != nil {
+		if r.charge = b.Quotas.Of(r.Principal, r.ClientID); r.charge != nil {
+			after.due = &due{charge: r.charge}
+			defer after.due.worked(time.Now())
+		}
+	}
 	handle, reply, err := c.srv.gate(h)
 	if handle == nil {
-		return reply, false, err
+		return reply, after, err
 	}
 	var req kmsg.Request
 	if h.key == keyProduce {
@@ -262,13 +273,13 @@ func (c *conn) dispatch(h *header, rest []byte, alone bool) (reply Reply, gather
 		req, err = decode(h, rest)
 	}
 	if err != nil {
-		return Reply{}, false, err
+		return Reply{}, after, err
 	}
 	if old := tooOld(req); old.p != nil {
-		return old, false, nil
+		return old, after, nil
 	}
 	r.Received = time.Now()
-	return handle(c.srv.api, &r, req), r.Gathered, nil
+	return handle(c.srv.api, &r, req), after, nil
 }
 
 // write sends the answers in the order of the requests and returns why it
@@ -286,6 +297,9 @@ func (c *conn) write() error {
 		}
 		if err == nil {
 			err = s.reply.fail
+		}
+		if err == nil {
+			c.settle(&s)
 		}
 		switch {
 		case err != nil || s.reply.resp == nil:
@@ -322,6 +336,7 @@ func (c *conn) writeNow(s *slot) (sent bool, err error) {
 	if c.raw == nil || !s.reply.ready.Load() || s.reply.fail != nil || s.reply.resp == nil {
 		return false, nil
 	}
+	c.settle(s)
 	out := &outgoing{buf: c.srv.buffer()}
 	var failed error
 	if err := guard(func() { failed = out.add(s.correlationID, s.reply.resp) }); err != nil || failed != nil {

@@ -139,6 +139,15 @@ func (s *fetchSession) handOver() ([]*fetchPart, map[fetchPartKey]*fetchPart) {
 	return parts, nil
 }
 
+// forget ends a session that was begun for an answer that came to nothing.
+func (c *fetchSessions) forget(s *fetchSession) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID[s.id] == s {
+		delete(c.byID, s.id)
+	}
+}
+
 func (c *fetchSessions) hasRoom(now time.Time) bool {
 	if c.byID == nil {
 		c.byID = map[int32]*fetchSession{}
@@ -218,6 +227,24 @@ func (s *fetchSession) tells(p *fetchPart, rp *kmsg.FetchResponseTopicPartition,
 	p.told = rp.ErrorCode == 0
 	p.toldHW, p.toldLogStart = rp.HighWatermark, rp.LogStartOffset
 	return tell
+}
+
+// remember returns what the client was last told, for an answer that may come to nothing.
+func (s *fetchSession) remember() (undo func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := make([]fetchPart, len(s.parts))
+	for i, p := range s.parts {
+		before[i] = *p
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i, p := range s.parts {
+			was := &before[i]
+			p.told, p.toldHW, p.toldLogStart, p.hadRecordsNow = was.told, was.toldHW, was.toldLogStart, was.hadRecordsNow
+		}
+	}
 }
 
 // answered says that the answer is made. It moves the partitions that had records

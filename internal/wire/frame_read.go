@@ -40,6 +40,9 @@ type frameReader struct {
 	trusted int    // the largest frame that this client really sent
 	lent    share  // of the frame that is passing
 	begun   func() // called before the bytes of a frame that takes memory are read
+	// heard is called when a frame's length is there, and waits while the client is not
+	// to be heard: nothing is held meanwhile that others may want.
+	heard func() bool
 }
 
 // next reads a frame. One that fits into the reader's buffer takes no memory at
@@ -49,6 +52,9 @@ func (r *frameReader) next(ctx context.Context) (frame, error) {
 	n, err := readLength(r.in, r.limit)
 	if err != nil {
 		return frame{}, err
+	}
+	if !r.heard() {
+		return frame{}, errDraining
 	}
 	if n > r.in.Size() {
 		return r.large(ctx, n)

@@ -15,6 +15,7 @@ import (
 const (
 	keyProduce          = 0
 	keyApiVersions      = 18
+	keyWriteTxnMarkers  = 27
 	keyShareFetch       = 78
 	keyShareAcknowledge = 79
 )
@@ -86,6 +87,7 @@ var handlers = map[int16]handler{
 	46: on((*api).listPartitionReassignments),
 	47: on((*api).offsetDelete),
 	48: on((*api).describeClientQuotas),
+	49: on((*api).alterClientQuotas),
 	55: on((*api).describeQuorum),
 	57: on((*api).updateFeatures),
 	60: on((*api).describeCluster),

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type slot struct {
 	share *share // of the memory; nil when it holds none
 	reply *Pending
 	rest  *outgoing // the answer, when some of it is sent already
+	due   *due      // what is to be charged to the client with it; nil for nothing
 }
 
 // drop gives back what an answer holds that nobody wants any more.
@@ -36,9 +38,12 @@ type queue struct {
 	last    time.Time // when the last one left
 	writing bool      // the writer has taken an answer and has not come for the next
 	full    bool      // what is on its way in is the last that may come
-	closed  bool      // nothing comes any more
-	broken  bool      // nothing leaves any more
-	cut     bool      // nobody waits for answers any more
+	mutedTo time.Time // when the client may be heard again
+	unmute  *time.Timer
+	muted   atomic.Bool
+	closed  bool // nothing comes any more
+	broken  bool // nothing leaves any more
+	cut     bool // nobody waits for answers any more
 }
 
 func newQueue(maxRequests int, maxBytes int64) *queue {
@@ -51,7 +56,44 @@ func newQueue(maxRequests int, maxBytes int64) *queue {
 func (q *queue) waitForRoom() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.broken && !q.full && (len(q.slots) >= q.maxRequests || q.bytes >= q.maxBytes) {
+	for !q.broken && !q.full && (len(q.slots) >= q.maxRequests || q.bytes >= q.maxBytes || q.muted.Load()) {
+		q.room.Wait()
+	}
+	return !q.broken && !q.full
+}
+
+// mute leaves the client unheard for some time (KIP-219). What it had sent before, its
+// answers, and everybody else go on.
+func (q *queue) mute(wait time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	to := time.Now().Add(wait)
+	if !to.After(q.mutedTo) {
+		return
+	}
+	q.mutedTo = to
+	q.muted.Store(true)
+	if q.unmute != nil {
+		q.unmute.Stop()
+	}
+	q.unmute = time.AfterFunc(wait, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.mutedTo == to { // else it was muted for longer meanwhile
+			q.muted.Store(false)
+			q.room.Signal()
+		}
+	})
+}
+
+// waitForVoice returns when the client may be heard; false when nothing may come any more.
+func (q *queue) waitForVoice() bool {
+	if !q.muted.Load() {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.broken && !q.full && q.muted.Load() {
 		q.room.Wait()
 	}
 	return !q.broken && !q.full
@@ -151,6 +193,9 @@ func (q *queue) rest() []slot {
 	defer q.mu.Unlock()
 	rest := q.slots
 	q.slots, q.bytes = nil, 0
+	if q.unmute != nil {
+		q.unmute.Stop()
+	}
 	return rest
 }
 

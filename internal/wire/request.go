@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdev/leat/internal/broker"
 )
 
 // Anonymous is the principal of a connection that did not log in.
@@ -33,6 +35,9 @@ type Request struct {
 	// as can be seen: what the handler appends may gather in the log. Then it sets
 	// Gathered, and the connection calls the log's Flush when the handler has returned.
 	Alone, Gathered bool
+
+	// charge is where the client's quotas are charged; nil while there are none at all.
+	charge *broker.Charge
 }
 
 // Peer is the far side of one connection. All its methods may be called from

@@ -67,6 +67,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
+	held    map[net.Conn]*time.Timer // not served, and closed when it is time
 	lastID  uint64
 	stopped bool
 	serving sync.WaitGroup // accept loops and connections
@@ -89,7 +90,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	// Of a small machine's memory (GOMEMLIMIT) no more than a quarter.
 	cfg.Memory = orDefault(cfg.Memory, min(DefaultMemory, debug.SetMemoryLimit(-1)/4))
-	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}}
+	s := &Server{cfg: cfg, log: cfg.Log, memory: memory{limit: cfg.Memory}, conns: map[*conn]struct{}{}, held: map[net.Conn]*time.Timer{}}
 	s.hard, s.kill = context.WithCancel(context.Background())
 	s.speak(handlers)
 	return s, nil
@@ -172,6 +173,9 @@ func (s *Server) serve(nc net.Conn, l *Listener) {
 		nc.Close()
 		return
 	}
+	if s.holdOff(nc) {
+		return
+	}
 	s.lastID++
 	c := newConn(s, nc, l, s.lastID)
 	if why := s.tooMany(c.peer.Host); why != "" {
@@ -230,6 +234,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for c := range s.conns {
 		c.drain()
 	}
+	s.letGo()
 	s.mu.Unlock()
 	for _, l := range s.cfg.Listeners {
 		l.Net.Close()

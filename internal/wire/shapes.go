@@ -51,6 +51,7 @@ var shapes = map[int16]shape{
 	46: parseShape(0, `4 [{s [4]}]`),                                                 // ListPartitionReassignments
 	47: parseShape(never, `s [{s [{4}]}]`),                                           // OffsetDelete
 	48: parseShape(1, `[{s 1 s}] 1`),                                                 // DescribeClientQuotas
+	49: parseShape(1, `[{[{s s}] [{s 8 1}]}] 1`),                                     // AlterClientQuotas
 	55: parseShape(0, `[{s [{4}]}]`),                                                 // DescribeQuorum
 	57: parseShape(0, `4 [{s 2 1@0-0 1@1+}] 1@1+`),                                   // UpdateFeatures
 	60: parseShape(0, `1 1@1+ 1@2+`),                                                 // DescribeCluster

@@ -64,7 +64,8 @@ func (m *Meter) UseFetched(r *Rules, c Client, bytes float64, now time.Duration)
 }
 
 // MostBytes is how much a client may fetch at once: more is certain to be waited for,
-// even if it has fetched nothing of late. (MaxInt is no limit.)
+// even if it has fetched nothing of late. (MaxInt is no limit.) It may be called at any
+// time.
 func (m *Meter) MostBytes(r *Rules, c Client) int {
 	_, limit, ok := r.find(Fetch, c)
 	most := limit * float64(m.clients.Samples-1) * m.clients.Length.Seconds()

@@ -17,14 +17,14 @@ const (
 	Fetch
 	Request
 	Mutation
-	kinds
+	Kinds // how many there are
 )
 
-var kindNames = [kinds]string{kafka.QuotaProducerByteRate, kafka.QuotaConsumerByteRate, kafka.QuotaRequestPercentage, kafka.QuotaControllerMutationRate}
+var kindNames = [Kinds]string{kafka.QuotaProducerByteRate, kafka.QuotaConsumerByteRate, kafka.QuotaRequestPercentage, kafka.QuotaControllerMutationRate}
 
 // String is the kind's name in metrics, and in Kafka's.
 func (k Kind) String() string {
-	return [kinds]string{"Produce", "Fetch", "Request", "ControllerMutation"}[k]
+	return [Kinds]string{"Produce", "Fetch", "Request", "ControllerMutation"}[k]
 }
 
 // Client is who uses something: the user that a connection logged in as, and the client
@@ -33,7 +33,7 @@ type Client struct{ User, ID string }
 
 // Rules are the quotas that are set.
 type Rules struct {
-	limits [kinds]map[kafka.QuotaEntity]float64
+	limits [Kinds]map[kafka.QuotaEntity]float64
 	// hosts are the connections per second of addresses by name, others what all
 	// others may have each; 0 = no quota.
 	hosts  map[netip.Addr]float64
@@ -119,6 +119,12 @@ func (r *Rules) OfHosts() bool { return r != nil && (len(r.hosts) > 0 || r.other
 type account struct {
 	kind Kind
 	Client
+}
+
+// Has reports whether a client has a quota of a kind.
+func (r *Rules) Has(k Kind, c Client) bool {
+	_, _, ok := r.find(k, c)
+	return ok
 }
 
 // find returns the account and the quota of a client: that of the most specific entity.
