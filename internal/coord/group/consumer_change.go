@@ -1,31 +1,15 @@
 package group
 
-import (
-	"slices"
-	"time"
+import "time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-)
-
-// consumerChange gathers what one request, or one passing of time, changes in a
-// consumer group. Each change is made at once, so that the next decision sees it, and
-// is put down as a record; end asks for the records to be written, and takes all back
-// if the log refuses them. The caller of Step reports that before the next event.
+// consumerChange is a modernChange of a consumer group.
 type consumerChange struct {
-	c       *Coordinator
-	g       *group
-	cg      *consumerGroup
-	records []Record
-	undo    []func()
+	modernChange
+	cg *consumerGroup
 }
 
 func (c *Coordinator) change(g *group, cg *consumerGroup) *consumerChange {
-	return &consumerChange{c: c, g: g, cg: cg}
-}
-
-func (ch *consumerChange) add(r Record, undo func()) {
-	ch.records = append(ch.records, r)
-	ch.undo = append(ch.undo, undo)
+	return &consumerChange{modernChange{c: c, g: g}, cg}
 }
 
 // metadata puts a member in, or changes what it says of itself.
@@ -116,45 +100,6 @@ func (ch *consumerChange) bump() {
 		ch.cg.outdated = false
 		ch.add(tombstone(keyConsumerPartitions, ch.g.id), func() { ch.cg.outdated = true })
 	}
-}
-
-// end writes what was gathered, then calls done (which may be nil): when it is
-// durable, or with why it is not. Without changes done is called when what the group
-// is now is durable.
-func (ch *consumerChange) end(done func(error)) {
-	c := ch.c
-	if len(ch.records) == 0 {
-		if done != nil {
-			c.whenShown(ch.g, done)
-		}
-		return
-	}
-	c.touch(ch.g)
-	if c.tooLarge(ch.records) {
-		ch.drop()
-		if done != nil {
-			done(kerr.RecordListTooLarge)
-		}
-		return
-	}
-	appended := false
-	c.write(ch.g, ch.records, func() { appended = true }, func(err error) {
-		if err != nil && !appended {
-			ch.drop()
-		}
-		if done != nil {
-			done(err)
-		}
-	})
-}
-
-// drop takes back all that was changed.
-func (ch *consumerChange) drop() {
-	for _, u := range slices.Backward(ch.undo) {
-		u()
-	}
-	ch.records, ch.undo = nil, nil
-	ch.c.touch(ch.g)
 }
 
 // later is the later of two times.

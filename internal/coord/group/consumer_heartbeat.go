@@ -1,10 +1,7 @@
 package group
 
 import (
-	"errors"
-	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,45 +10,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fault is an error of a request, with a sentence for whoever reads the client's log.
-type fault struct {
-	err  *kerr.Error
-	text string
-}
-
-func (f *fault) Error() string { return f.text }
-func (f *fault) Unwrap() error { return f.err }
-
-func faultf(err *kerr.Error, format string, args ...any) error {
-	return &fault{err, fmt.Sprintf(format, args...)}
-}
-
 // consumerHeartbeat is all that a member of a consumer group says: that it joins, that
 // it is there, what it reads and has, that it leaves.
 func (c *Coordinator) consumerHeartbeat(e ConsumerHeartbeat) {
-	err := c.consumerBeat(e)
-	if err == nil {
-		return
+	if err := c.consumerBeat(e); err != nil {
+		c.refuse(e.Token, e.Req.Group, err, consumerFailed(e.Req))
 	}
-	// That a member is not known, or that its epoch is not, may not be on disk yet.
-	c.whenShown(c.groups[e.Req.Group], func(lost error) {
-		if lost != nil {
-			err = lost
-		}
-		c.reply(e.Token, consumerFailed(e.Req, err))
-	})
 }
 
-func consumerFailed(req *kmsg.ConsumerGroupHeartbeatRequest, err error) *kmsg.ConsumerGroupHeartbeatResponse {
-	res := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
-	res.ErrorCode = codeOf(err)
-	text := err.Error()
-	var f *fault
-	if !errors.As(err, &f) {
-		text = kerr.TypedErrorForCode(res.ErrorCode).Description
+func consumerFailed(req *kmsg.ConsumerGroupHeartbeatRequest) func(error) any {
+	return func(err error) any {
+		res := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
+		res.ErrorCode, res.ErrorMessage = faultOf(err)
+		return res
 	}
-	res.ErrorMessage = &text
-	return res
 }
 
 // consumerBeat answers, or returns why it cannot be answered well; then nothing has
@@ -113,13 +85,7 @@ func (c *Coordinator) consumerBeat(e ConsumerHeartbeat) error {
 	if joins || full || old == nil || !maps.Equal(old.assigned, next.assigned) {
 		res.Assignment = assignmentOf(next.assigned)
 	}
-	ch.end(func(err error) {
-		if err != nil {
-			c.reply(e.Token, consumerFailed(req, err))
-			return
-		}
-		c.reply(e.Token, res)
-	})
+	ch.answer(e.Token, res, consumerFailed(req))
 	return nil
 }
 
@@ -135,8 +101,6 @@ func (m *consumerMember) interval(usual time.Duration) time.Duration {
 
 // checkHeartbeat says what is wrong with a request, whatever group it is for.
 func (c *Coordinator) checkHeartbeat(req *kmsg.ConsumerGroupHeartbeatRequest) error {
-	invalid := func(text string) error { return &fault{kerr.InvalidRequest, text} }
-	blank := func(s string) bool { return strings.TrimSpace(s) == "" }
 	switch {
 	case (req.Version >= 1 || req.MemberEpoch > 0 || req.MemberEpoch == leaveEpoch) && blank(req.MemberID):
 		return invalid("MemberId can't be empty.")
@@ -163,17 +127,6 @@ func (c *Coordinator) checkHeartbeat(req *kmsg.ConsumerGroupHeartbeatRequest) er
 			*req.ServerAssignor, strings.Join(c.cfg.ConsumerAssignors, ", "))
 	}
 	return nil
-}
-
-// fits says whether names can be put into the keys of records, and into values of the
-// older encoding: requests may have longer ones.
-func fits(names ...string) bool {
-	for _, n := range names {
-		if len(n) > math.MaxInt16 {
-			return false
-		}
-	}
-	return true
 }
 
 // consumerMemberOf finds the member that speaks, or makes it. old is what it was, nil

@@ -153,12 +153,6 @@ func (c *Coordinator) consumerLeave(e ConsumerHeartbeat) error {
 	res := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
 	id := strings.Clone(req.MemberID)
 	res.MemberID, res.MemberEpoch = &id, req.MemberEpoch
-	ch.end(func(err error) {
-		if err != nil {
-			c.reply(e.Token, consumerFailed(req, err))
-			return
-		}
-		c.reply(e.Token, res)
-	})
+	ch.answer(e.Token, res, consumerFailed(req))
 	return nil
 }

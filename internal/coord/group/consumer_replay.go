@@ -15,7 +15,9 @@ func (c *Coordinator) consumerOf(g *group) (*consumerChange, error) {
 	if !g.vacant() {
 		return c.upgrade(g)
 	}
-	return c.become(g, newConsumerGroup(g)), nil
+	ch := c.change(g, newConsumerGroup(g))
+	ch.become(ch.cg)
+	return ch, nil
 }
 
 // recorded says that the log has more of a classic group than offsets.

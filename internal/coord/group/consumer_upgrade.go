@@ -1,8 +1,6 @@
 package group
 
 import (
-	"time"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -55,7 +53,8 @@ func (c *Coordinator) upgrade(g *group) (*consumerChange, error) {
 		cg.presences[m.id] = &presence{session: c.now.Add(m.session)}
 	}
 	c.note(g, "generation %d becomes epoch %d of a consumer group", g.generation, cg.epoch)
-	ch := c.become(g, cg)
+	ch := c.change(g, cg)
+	ch.become(cg)
 	for _, id := range cg.memberIDs() {
 		m := cg.members[id]
 		ch.records = append(ch.records, consumerMemberRecord(g.id, m))
@@ -110,19 +109,6 @@ func (c *Coordinator) consumerFrom(g *group, old *member) (m *consumerMember, cu
 		m.assigned[p] = g.generation
 	}
 	return m, custom, nil
-}
-
-// become makes a classic group a consumer group.
-func (c *Coordinator) become(g *group, cg *consumerGroup) *consumerChange {
-	ch := c.change(g, cg)
-	if g.recorded() {
-		ch.records = append(ch.records, Record{Key: g.key()})
-	}
-	old := g.classicGroup
-	g.modern, g.classicGroup = cg, newClassicGroup(time.Time{})
-	ch.undo = append(ch.undo, func() { g.modern, g.classicGroup = nil, old })
-	c.touch(g)
-	return ch
 }
 
 // downgradable says whether only members of the classic protocol are left, and the

@@ -147,18 +147,19 @@ func (sg *shareGroup) assign(topics Topics) map[string][]partition {
 	return target
 }
 
-// shareChange gathers what one request, or one passing of time, changes in a share
-// group: it is made at once, and taken back if the log refuses it.
+// shareChange is a modernChange of a share group: a copy of its state stands for the
+// inverse of each change.
 type shareChange struct {
-	c       *Coordinator
-	sg      *shareGroup
-	before  shareState
-	records []Record
-	undo    func() // what else there is to take back
+	modernChange
+	sg *shareGroup
 }
 
 func (c *Coordinator) changeShares(sg *shareGroup) *shareChange {
-	return &shareChange{c: c, sg: sg, before: sg.copy(), undo: func() {}}
+	ch := &shareChange{modernChange{c: c, g: sg.g}, sg}
+	before := sg.copy()
+	ch.undo = append(ch.undo, func() { sg.shareState = before })
+	c.touch(sg.g)
+	return ch
 }
 
 // put puts a member in, or changes what it says of itself.
@@ -200,37 +201,6 @@ func (ch *shareChange) advance() {
 	ch.records = append(ch.records, shareTargetRecord(id, sg.epoch, ch.c.now.UnixMilli()))
 }
 
-// end writes what was gathered, then calls done (which may be nil): when it is
-// durable, or with why it is not.
-func (ch *shareChange) end(done func(error)) {
-	c, sg := ch.c, ch.sg
-	if done == nil {
-		done = func(error) {}
-	}
-	c.touch(sg.g)
-	if len(ch.records) == 0 {
-		c.whenShown(sg.g, done)
-		return
-	}
-	back := func() {
-		sg.shareState = ch.before
-		ch.undo()
-		c.touch(sg.g)
-	}
-	if c.tooLarge(ch.records) {
-		back()
-		done(kerr.RecordListTooLarge)
-		return
-	}
-	appended := false
-	c.write(sg.g, ch.records, func() { appended = true }, func(err error) {
-		if err != nil && !appended {
-			back()
-		}
-		done(err)
-	})
-}
-
 // expire removes who was not heard of in time.
 func (sg *shareGroup) expire(c *Coordinator) {
 	var gone []string
@@ -252,11 +222,11 @@ func (sg *shareGroup) fence(c *Coordinator, ids []string) *shareChange {
 	for _, id := range ids {
 		delete(sg.sessions, id)
 	}
-	ch.undo = func() {
+	ch.undo = append(ch.undo, func() {
 		for _, id := range ids { // not at once again, or a full disk would keep the machine busy
 			sg.sessions[id] = c.now.Add(time.Second)
 		}
-	}
+	})
 	ch.advance()
 	return ch
 }
@@ -274,9 +244,9 @@ func (sg *shareGroup) catchUp(c *Coordinator) {
 	if sg.hash == sg.topicsHash(c.topics) && !sg.stale {
 		return
 	}
+	sg.stale = true // that is what it stays if the log refuses
 	ch := c.changeShares(sg)
 	ch.advance()
-	ch.before.stale = true
 	ch.end(nil)
 }
 

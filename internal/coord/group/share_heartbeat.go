@@ -1,10 +1,8 @@
 package group
 
 import (
-	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -13,36 +11,23 @@ import (
 // shareHeartbeat is all that a member of a share group says: that it joins (epoch 0),
 // that it is there, what it reads, that it leaves (-1).
 func (c *Coordinator) shareHeartbeat(e ShareHeartbeat) {
-	err := c.shareBeat(e)
-	if err == nil {
-		return
+	if err := c.shareBeat(e); err != nil {
+		c.refuse(e.Token, e.Req.GroupID, err, shareFailed(e.Req))
 	}
-	c.whenShown(c.groups[e.Req.GroupID], func(lost error) {
-		if lost != nil {
-			err = lost
-		}
-		c.reply(e.Token, shareFailed(e.Req, err))
-	})
 }
 
-func shareFailed(req *kmsg.ShareGroupHeartbeatRequest, err error) *kmsg.ShareGroupHeartbeatResponse {
-	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
-	res.ErrorCode = codeOf(err)
-	text := err.Error()
-	var f *fault
-	if !errors.As(err, &f) {
-		text = kerr.TypedErrorForCode(res.ErrorCode).Description
+func shareFailed(req *kmsg.ShareGroupHeartbeatRequest) func(error) any {
+	return func(err error) any {
+		res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
+		res.ErrorCode, res.ErrorMessage = faultOf(err)
+		return res
 	}
-	res.ErrorMessage = &text
-	return res
 }
 
 // shareBeat answers, or returns why it cannot be answered well; then nothing has
 // changed.
 func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 	req := e.Req
-	invalid := func(text string) error { return &fault{kerr.InvalidRequest, text} }
-	blank := func(s string) bool { return strings.TrimSpace(s) == "" }
 	joins := req.MemberEpoch == joinEpoch
 	switch {
 	case blank(req.MemberID):
@@ -68,24 +53,18 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 	if req.MemberEpoch == leaveEpoch {
 		return c.shareLeave(e, g.shares())
 	}
-	g, undo := c.shareOf(req.GroupID)
-	sg := g.shares()
+	ch := c.shareOf(req.GroupID)
+	sg := ch.sg
 	old := sg.members[req.MemberID]
 	if err := c.checkShareMember(req, sg, old); err != nil {
-		undo()
-		c.touch(g)
+		ch.drop()
 		return err
 	}
-	ch := c.changeShares(sg)
-	ch.undo = undo
 	m := old.told(e)
 	changed := old == nil || !slices.Equal(old.topics, m.topics)
 	if old == nil {
-		c.note(g, "member %s joins", m.id)
-		ch.undo = func() {
-			delete(sg.sessions, m.id)
-			undo()
-		}
+		c.note(ch.g, "member %s joins", m.id)
+		ch.undo = append(ch.undo, func() { delete(sg.sessions, m.id) })
 	}
 	if changed || old.clientID != m.clientID || old.clientHost != m.clientHost || !samePtr(old.rack, m.rack) {
 		ch.put(m)
@@ -106,7 +85,7 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 	} else if req.MemberEpoch != m.epoch {
 		full = true // the answer with its epoch may have been lost
 	}
-	settings := c.shareSettings(g.id)
+	settings := c.shareSettings(ch.g.id)
 	sg.sessions[m.id] = c.now.Add(settings.Session)
 
 	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
@@ -116,13 +95,7 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 	if full {
 		res.Assignment = shareAssignmentOf(sg.target[m.id])
 	}
-	ch.end(func(err error) {
-		if err != nil {
-			c.reply(e.Token, shareFailed(req, err))
-			return
-		}
-		c.reply(e.Token, res)
-	})
+	ch.answer(e.Token, res, shareFailed(req))
 	return nil
 }
 
@@ -131,18 +104,18 @@ func (g *group) taken() bool {
 	return g.modern != nil || !g.vacant() || g.recorded() || len(g.offsets) > 0
 }
 
-// shareOf is the group as a share group, which is made if there is none; undo takes
-// that back.
-func (c *Coordinator) shareOf(id string) (g *group, undo func()) {
-	if g = c.groups[id]; g == nil {
+// shareOf is a change of the group as a share group, which is made if there is none.
+func (c *Coordinator) shareOf(id string) *shareChange {
+	g := c.groups[id]
+	if g == nil {
 		g = c.create(id)
 	}
-	if g.shares() != nil {
-		return g, func() {}
+	if sg := g.shares(); sg != nil {
+		return c.changeShares(sg)
 	}
-	old := g.classicGroup
-	g.modern, g.classicGroup = newShareGroup(g), newClassicGroup(time.Time{})
-	return g, func() { g.modern, g.classicGroup = nil, old }
+	ch := c.changeShares(newShareGroup(g))
+	ch.become(ch.sg)
+	return ch
 }
 
 // makeShare makes a share group without members.
@@ -156,9 +129,7 @@ func (c *Coordinator) makeShare(e MakeShare) {
 		c.reply(e.Token, kerr.NonEmptyGroup.Code)
 		return
 	}
-	g, undo := c.shareOf(strings.Clone(e.Group))
-	ch := c.changeShares(g.shares())
-	ch.undo = undo
+	ch := c.shareOf(strings.Clone(e.Group))
 	if ch.sg.epoch == 0 {
 		ch.advance()
 	}
@@ -212,13 +183,7 @@ func (c *Coordinator) shareLeave(e ShareHeartbeat, sg *shareGroup) error {
 	c.note(sg.g, "member %s leaves", id)
 	res := req.ResponseKind().(*kmsg.ShareGroupHeartbeatResponse)
 	res.MemberID, res.MemberEpoch = &id, leaveEpoch
-	sg.fence(c, []string{id}).end(func(err error) {
-		if err != nil {
-			c.reply(e.Token, shareFailed(req, err))
-			return
-		}
-		c.reply(e.Token, res)
-	})
+	sg.fence(c, []string{id}).answer(e.Token, res, shareFailed(req))
 	return nil
 }
 

@@ -56,5 +56,16 @@ func (c *Coordinator) whenShown(g *group, f func(error)) {
 	c.writes.When(id, f)
 }
 
+// replying sends the answer, or what failed makes of an error: when it is told that what
+// the answer shows is durable, or that it will never be.
+func (c *Coordinator) replying(t Token, answer any, failed func(error) any) func(error) {
+	return func(err error) {
+		if err != nil {
+			answer = failed(err)
+		}
+		c.reply(t, answer)
+	}
+}
+
 // codeOf is what a client is told about a failed append.
 func codeOf(err error) int16 { return ledger.Code(err) }
