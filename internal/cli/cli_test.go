@@ -263,3 +263,24 @@ func TestSeedsFillInThePort(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// Names come from whoever has used the broker: what they hold reaches neither the
+// terminal nor the next line.
+func TestTableIsPrintable(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	table := NewTable(&b, "GROUP", "STATE")
+	table.Row("grün", "Stable")
+	table.Row("\x1b[2J\ttab\nforged  Stable", "Empty")
+	table.Row("\xff", "")
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := "GROUP                         STATE\n" +
+		"grün                          Stable\n" +
+		`\x1b[2J\ttab\nforged  Stable  Empty` + "\n" +
+		`\xff` + "                          -\n"
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
 )
@@ -120,16 +123,26 @@ func NewTable(w io.Writer, header ...string) *Table {
 	return t
 }
 
-// Row adds a line; an empty cell is written as "-" to keep the columns countable.
+// Row adds a line; an empty cell is written as "-" to keep the columns countable, and
+// what is not to be printed as Go would quote it: whoever names a group or a
+// transaction is no more to write lines of the table, or to the terminal, than that.
 func (t *Table) Row(cells ...any) {
 	s := make([]string, len(cells))
 	for i, c := range cells {
-		s[i] = fmt.Sprint(c)
+		s[i] = printable(fmt.Sprint(c))
 		if s[i] == "" {
 			s[i] = "-"
 		}
 	}
 	t.line(s)
+}
+
+func printable(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }
 
 // line ends without a tab: the last column is not padded.
