@@ -60,6 +60,16 @@ func appendInt32s(b []byte, is []int32) []byte {
 	return b
 }
 
+// appendPartitions adds partitions, which are sorted, by topic.
+func appendPartitions(b []byte, ps []partition) []byte {
+	b = kbin.AppendCompactArrayLen(b, countTopics(ps))
+	for topic, ps := range byTopic(ps) {
+		b = kbin.AppendUuid(b, topic)
+		b = noTags(appendInt32s(b, indexes(ps)))
+	}
+	return b
+}
+
 // fields reads a value of the flexible encoding.
 type fields struct{ kbin.Reader }
 
@@ -80,6 +90,17 @@ func (f *fields) int32s() []int32 {
 		is[i] = f.Int32()
 	}
 	return is
+}
+
+func (f *fields) partitions() (ps []partition) {
+	for range f.length() {
+		topic := f.Uuid()
+		for _, i := range f.int32s() {
+			ps = append(ps, partition{topic, i})
+		}
+		f.tags(nil)
+	}
+	return ps
 }
 
 // tags reads the tagged fields that end a struct: of those in known the content goes
@@ -108,4 +129,43 @@ func readValue(kind string, value []byte, read func(*fields)) (known bool, err e
 		return false, fmt.Errorf("group: a %s record ends before its fields do", kind)
 	}
 	return true, nil
+}
+
+// epochRecord has an epoch, and in a tagged field a number that is not there when it is
+// 0: of a consumer group, and of the targets of either type.
+func epochRecord(kind int16, group string, epoch int32, number int64) Record {
+	b := kbin.AppendInt16(nil, 0)
+	b = kbin.AppendInt32(b, epoch)
+	if number == 0 {
+		b = noTags(b)
+	} else {
+		b = kbin.AppendUvarint(b, 1)
+		b = appendTag(b, 0, kbin.AppendInt64(nil, number))
+	}
+	return Record{Key: keyOf(kind, group), Value: b}
+}
+
+func readEpoch(kind string, value []byte) (epoch int32, number int64, known bool, err error) {
+	known, err = readValue(kind, value, func(f *fields) {
+		epoch = f.Int32()
+		f.tags(map[uint32]func(*fields){0: func(f *fields) { number = f.Int64() }})
+	})
+	return epoch, number, known, err
+}
+
+// targetOneRecord has what a member shall have; ps is sorted. A member that shall have
+// nothing has no such record.
+func targetOneRecord(kind int16, group, member string, ps []partition) Record {
+	if len(ps) == 0 {
+		return tombstone(kind, group, member)
+	}
+	return Record{Key: keyOf(kind, group, member), Value: noTags(appendPartitions(kbin.AppendInt16(nil, 0), ps))}
+}
+
+func readTargetOne(kind string, value []byte) (ps []partition, known bool, err error) {
+	known, err = readValue(kind, value, func(f *fields) {
+		ps = f.partitions()
+		f.tags(nil)
+	})
+	return sortedPartitions(ps), known, err
 }

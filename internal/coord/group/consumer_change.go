@@ -55,11 +55,7 @@ func (ch *consumerChange) remove(id string) {
 func (ch *consumerChange) target(id string, ps []partition) {
 	old := ch.cg.target[id]
 	ch.cg.setTarget(id, ps)
-	r := tombstone(keyConsumerTargetOne, ch.g.id, id)
-	if len(ps) > 0 {
-		r = consumerTargetOneRecord(ch.g.id, id, ps)
-	}
-	ch.add(r, func() { ch.cg.setTarget(id, old) })
+	ch.add(targetOneRecord(keyConsumerTargetOne, ch.g.id, id, ps), func() { ch.cg.setTarget(id, old) })
 }
 
 // targetDone says that the targets are those of the epoch.

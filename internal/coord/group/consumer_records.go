@@ -1,7 +1,6 @@
 package group
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
@@ -20,31 +19,12 @@ const (
 	anyTopicsVersion      int64 = 0 // of an expression's topics: there is no such number here
 )
 
-// consumerKind says whether a key is of a record of a consumer group.
-func consumerKind(key []byte) bool {
-	if len(key) < 2 {
-		return false
-	}
-	kind := int16(binary.BigEndian.Uint16(key))
-	return kind >= keyConsumerGroup && kind <= keyConsumerCurrent || kind == keyConsumerExpression
-}
-
 func consumerGroupRecord(group string, epoch int32, hash int64) Record {
-	b := kbin.AppendInt16(nil, 0)
-	b = kbin.AppendInt32(b, epoch)
-	if hash == 0 {
-		return Record{Key: keyOf(keyConsumerGroup, group), Value: noTags(b)}
-	}
-	b = kbin.AppendUvarint(b, 1)
-	return Record{Key: keyOf(keyConsumerGroup, group), Value: appendTag(b, 0, kbin.AppendInt64(nil, hash))}
+	return epochRecord(keyConsumerGroup, group, epoch, hash)
 }
 
 func readConsumerGroup(value []byte) (epoch int32, hash int64, known bool, err error) {
-	known, err = readValue("ConsumerGroupMetadata", value, func(f *fields) {
-		epoch = f.Int32()
-		f.tags(map[uint32]func(*fields){0: func(f *fields) { hash = f.Int64() }})
-	})
-	return epoch, hash, known, err
+	return readEpoch("ConsumerGroupMetadata", value)
 }
 
 func consumerMemberRecord(group string, m *consumerMember) Record {
@@ -111,46 +91,15 @@ func newConsumerMember(id string) *consumerMember {
 }
 
 func consumerTargetRecord(group string, epoch int32, at int64) Record {
-	b := kbin.AppendInt16(nil, 0)
-	b = kbin.AppendInt32(b, epoch)
-	if at == 0 {
-		return Record{Key: keyOf(keyConsumerTarget, group), Value: noTags(b)}
-	}
-	b = kbin.AppendUvarint(b, 1)
-	return Record{Key: keyOf(keyConsumerTarget, group), Value: appendTag(b, 0, kbin.AppendInt64(nil, at))}
+	return epochRecord(keyConsumerTarget, group, epoch, at)
 }
 
 func readConsumerTarget(value []byte) (epoch int32, at int64, known bool, err error) {
-	known, err = readValue("ConsumerGroupTargetAssignmentMetadata", value, func(f *fields) {
-		epoch = f.Int32()
-		f.tags(map[uint32]func(*fields){0: func(f *fields) { at = f.Int64() }})
-	})
-	return epoch, at, known, err
-}
-
-// consumerTargetOneRecord has what a member shall have; ps is sorted.
-func consumerTargetOneRecord(group, member string, ps []partition) Record {
-	b := kbin.AppendInt16(nil, 0)
-	b = kbin.AppendCompactArrayLen(b, countTopics(ps))
-	for topic, ps := range byTopic(ps) {
-		b = kbin.AppendUuid(b, topic)
-		b = noTags(appendInt32s(b, indexes(ps)))
-	}
-	return Record{Key: keyOf(keyConsumerTargetOne, group, member), Value: noTags(b)}
+	return readEpoch("ConsumerGroupTargetAssignmentMetadata", value)
 }
 
 func readConsumerTargetOne(value []byte) (ps []partition, known bool, err error) {
-	known, err = readValue("ConsumerGroupTargetAssignmentMember", value, func(f *fields) {
-		for range f.length() {
-			topic := f.Uuid()
-			for _, i := range f.int32s() {
-				ps = append(ps, partition{topic, i})
-			}
-			f.tags(nil)
-		}
-		f.tags(nil)
-	})
-	return sortedPartitions(ps), known, err
+	return readTargetOne("ConsumerGroupTargetAssignmentMember", value)
 }
 
 func consumerCurrentRecord(group string, m *consumerMember) Record {

@@ -32,7 +32,7 @@ func TestConsumerGoldenRecords(t *testing.T) {
 		{"target", "0006 0001 67 | 0000 00000007 01 00 08 000000e8d4a51000", consumerTargetRecord("g", 7, 1_000_000_000_000)},
 		{"target, long ago", "0006 0001 67 | 0000 00000007 00", consumerTargetRecord("g", 7, 0)},
 		{"target of a member", "0007 0001 67 0001 61 | 0000 02 " + topic + " 03 00000000 00000002 00 00",
-			consumerTargetOneRecord("g", "a", []partition{{tid, 0}, {tid, 2}})},
+			targetOneRecord(keyConsumerTargetOne, "g", "a", []partition{{tid, 0}, {tid, 2}})},
 		{"current", "0008 0001 67 0001 61 | 0000 00000007 00000006 01 02 " + topic + " 02 00000000 01 00 05 02 00000005 02 " +
 			topic + " 02 00000002 01 00 05 02 00000004 00", consumerCurrentRecord("g", m)},
 		{"expression", "0010 0001 67 0001 78 | 0000 02 02 74 0000000000000000 000000e8d4a51000 00",
@@ -89,7 +89,7 @@ func (cg *consumerGroup) records(at int64) []Record {
 	}
 	rs = append(rs, consumerTargetRecord(id, cg.targetEpoch, cg.targetAt))
 	for _, m := range sortedNames(cg.target) {
-		rs = append(rs, consumerTargetOneRecord(id, m, cg.target[m]))
+		rs = append(rs, targetOneRecord(keyConsumerTargetOne, id, m, cg.target[m]))
 	}
 	for _, x := range sortedNames(cg.expressions) {
 		rs = append(rs, consumerExpressionRecord(id, x, cg.expressions[x].topics, at))

@@ -1,11 +1,5 @@
 package group
 
-import (
-	"encoding/binary"
-	"fmt"
-	"time"
-)
-
 // consumerOf is a change of g as a consumer group. A classic group without members
 // becomes one, as does one with members that an upgrade is allowed for.
 func (c *Coordinator) consumerOf(g *group) (*consumerChange, error) {
@@ -22,47 +16,6 @@ func (c *Coordinator) consumerOf(g *group) (*consumerChange, error) {
 
 // recorded says that the log has more of a classic group than offsets.
 func (g *group) recorded() bool { return g.protocolType != "" || g.generation > 0 }
-
-// replayConsumer takes in a record of a consumer group; false for one that is not known
-// here.
-func (c *Coordinator) replayConsumer(r Record) (known bool, err error) {
-	kind := int16(binary.BigEndian.Uint16(r.Key))
-	named := 1 // what the key names besides the group
-	if kind == keyConsumerGroup || kind == keyConsumerPartitions || kind == keyConsumerTarget {
-		named = 0
-	}
-	names, err := readKey(r.Key, 1+named)
-	if err != nil {
-		return false, fmt.Errorf("group: key of kind %d: %w", kind, err)
-	}
-	id, name := names[0], names[named]
-	g := c.groups[id]
-	if r.Value == nil {
-		if g != nil && g.consumer() != nil {
-			c.forgetConsumer(g, kind, name)
-		}
-		return true, nil
-	}
-	cg := newConsumerGroup(nil)
-	if g != nil && g.consumer() != nil {
-		cg = g.consumer()
-	}
-	apply, known, err := cg.decode(kind, name, r.Value)
-	if err != nil || !known {
-		return false, err
-	}
-	if g == nil {
-		g = newGroup(id, time.Time{})
-		g.persisted = true
-		c.groups[id] = g
-	}
-	if g.consumer() == nil {
-		g.modern, g.classicGroup = cg, newClassicGroup(time.Time{})
-		cg.g = g
-	}
-	apply()
-	return true, nil
-}
 
 // decode reads a value; apply does what it says.
 func (cg *consumerGroup) decode(kind int16, name string, value []byte) (apply func(), known bool, err error) {
@@ -96,14 +49,9 @@ func (cg *consumerGroup) decode(kind int16, name string, value []byte) (apply fu
 	return func() { cg.setExpression(name, topics) }, known, err
 }
 
-// forgetConsumer does what a tombstone says.
-func (c *Coordinator) forgetConsumer(g *group, kind int16, name string) {
-	cg := g.consumer()
+// forget does what a tombstone says.
+func (cg *consumerGroup) forget(kind int16, name string) {
 	switch kind {
-	case keyConsumerGroup:
-		g.modern = nil
-		g.classicGroup = newClassicGroup(time.Time{})
-		c.forgetEmpty(g)
 	case keyConsumerPartitions:
 		cg.outdated = false
 	case keyConsumerMember:
@@ -120,13 +68,6 @@ func (c *Coordinator) forgetConsumer(g *group, kind int16, name string) {
 		}
 	case keyConsumerExpression:
 		cg.setExpression(name, nil)
-	}
-}
-
-// forgetEmpty forgets, during a replay, a group that has nothing left but its name.
-func (c *Coordinator) forgetEmpty(g *group) {
-	if len(g.offsets) == 0 {
-		delete(c.groups, g.id)
 	}
 }
 

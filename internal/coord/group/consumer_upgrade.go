@@ -59,7 +59,7 @@ func (c *Coordinator) upgrade(g *group) (*consumerChange, error) {
 		m := cg.members[id]
 		ch.records = append(ch.records, consumerMemberRecord(g.id, m))
 		if ps := cg.target[id]; len(ps) > 0 {
-			ch.records = append(ch.records, consumerTargetOneRecord(g.id, id, ps))
+			ch.records = append(ch.records, targetOneRecord(keyConsumerTargetOne, g.id, id, ps))
 		}
 		ch.records = append(ch.records, consumerCurrentRecord(g.id, m))
 	}

@@ -35,6 +35,11 @@ type modern interface {
 	checkFetch(e FetchOffsets) error
 	// expires says that the group may be deleted when it is empty and has no offsets left.
 	expires() bool
+	// decode reads the value of a record of the group, which names what the name is of;
+	// apply does what it says. known is false for a version that is not.
+	decode(kind int16, name string, value []byte) (apply func(), known bool, err error)
+	// forget does what the tombstone of such a record says, but of the group's own.
+	forget(kind int16, name string)
 	// tombstones delete all records of the group but its offsets.
 	tombstones() []Record
 }

@@ -27,13 +27,8 @@ func (n *Replayed) count(r Record, known bool, err error) {
 // It keeps no reference to the record's bytes. An error means that the record
 // cannot be decoded; the coordinator is as before.
 func (c *Coordinator) Replay(r Record, n *Replayed) error {
-	if shareKind(r.Key) {
-		known, err := c.replayShare(r)
-		n.count(r, known, err)
-		return err
-	}
-	if consumerKind(r.Key) {
-		known, err := c.replayConsumer(r)
+	if kind := kindOf(r.Key); typeOf(kind) != classicType {
+		known, err := c.replayModern(kind, r)
 		n.count(r, known, err)
 		return err
 	}

@@ -194,11 +194,11 @@ func (ch *shareChange) advance() {
 	target := sg.assign(ch.c.topics)
 	for _, m := range sortedNames(sg.members) {
 		if !slices.Equal(target[m], sg.target[m]) {
-			ch.records = append(ch.records, shareTargetOneRecord(id, m, target[m]))
+			ch.records = append(ch.records, targetOneRecord(keyShareTargetOne, id, m, target[m]))
 		}
 	}
 	sg.target = target
-	ch.records = append(ch.records, shareTargetRecord(id, sg.epoch, ch.c.now.UnixMilli()))
+	ch.records = append(ch.records, epochRecord(keyShareTarget, id, sg.epoch, ch.c.now.UnixMilli()))
 }
 
 // expire removes who was not heard of in time.

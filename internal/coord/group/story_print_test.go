@@ -158,10 +158,10 @@ func text(s *string) string {
 
 // recordText is a record of the log for a reader.
 func recordText(r Record) string {
-	if shareKind(r.Key) {
+	if typeOf(kindOf(r.Key)) == shareType {
 		return shareRecordText(r)
 	}
-	if consumerKind(r.Key) {
+	if typeOf(kindOf(r.Key)) == consumerType {
 		return consumerRecordText(r)
 	}
 	e, ok, err := decode(r)
