@@ -2,6 +2,7 @@ package plog
 
 import (
 	"container/list"
+	"errors"
 	"maps"
 	"slices"
 
@@ -15,12 +16,14 @@ type openFiles struct {
 	mu    sched.Mutex
 	limit int
 	named map[string]*openFile
-	idle  list.List // of *openFile with no users, least recently used first
+	idle  list.List        // of *openFile with no users, least recently used first
+	lost  map[string]error // names of files whose sync has failed: nobody knows what they lack
 }
 
 // openFile is a file with its users counted.
 type openFile struct {
 	vfs.File
+	in    *openFiles
 	name  string
 	users int
 	gone  bool
@@ -28,10 +31,13 @@ type openFile struct {
 
 	opened sched.Event // when File or err is set
 	err    error
+
+	syncing sched.Mutex // one sync at a time
+	full    error       // a sync has found no space: with syncing held
 }
 
 func newOpenFiles(limit int) *openFiles {
-	return &openFiles{limit: limit, named: map[string]*openFile{}}
+	return &openFiles{limit: limit, named: map[string]*openFile{}, lost: map[string]error{}}
 }
 
 // open returns the named file, by way of opener when it is not open. Each open
@@ -52,7 +58,7 @@ func (o *openFiles) open(name string, opener func(string) (vfs.File, error)) (*o
 		}
 		return f, nil
 	}
-	f = &openFile{name: name, users: 1, opened: sched.NewEvent()}
+	f = &openFile{in: o, name: name, users: 1, opened: sched.NewEvent()}
 	o.named[name] = f
 	o.mu.Unlock()
 	f.File, f.err = opener(name)
@@ -67,6 +73,55 @@ func (o *openFiles) open(name string, opener func(string) (vfs.File, error)) (*o
 	}
 	f.opened.Set()
 	return f, nil
+}
+
+// Sync implements vfs.File, and wal.Syncer. A failure is told to everybody who has the
+// file open then, and but for a full disk to whoever syncs it from then on: the system
+// tells only one of those who sync at about the same time, and has dropped what all of
+// them have written.
+func (f *openFile) Sync() error {
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.full != nil {
+		return f.full
+	}
+	if err := f.in.failed(f.name); err != nil {
+		return err
+	}
+	err := f.File.Sync()
+	switch {
+	case err == nil:
+	case errors.Is(err, vfs.ErrNoSpace):
+		f.full = err
+		f.in.leave(f) // who opens it from now on writes all of it anew
+	default:
+		f.in.fail(f.name, err)
+	}
+	return err
+}
+
+// failed returns why the file's syncs cannot be believed any more.
+func (o *openFiles) failed(name string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost[name]
+}
+
+// fail has every sync of the file fail from now on.
+func (o *openFiles) fail(name string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost[name] = err
+}
+
+// leave keeps a file, which is in use, for those who have it open.
+func (o *openFiles) leave(f *openFile) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.named[f.name] == f {
+		delete(o.named, f.name)
+		f.gone = true
+	}
 }
 
 // done gives a file back.
@@ -94,6 +149,7 @@ func (o *openFiles) done(f *openFile) {
 func (o *openFiles) forget(name string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	delete(o.lost, name)
 	f := o.named[name]
 	if f == nil {
 		return

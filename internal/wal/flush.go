@@ -96,8 +96,10 @@ func (w *WAL) finish(groups []*group, err error) {
 	w.mu.Lock()
 	if err != nil {
 		w.fail(err)
-		err = w.err
 	}
+	// Also when it was somebody else's disk access that has failed meanwhile: what the
+	// groups refer to may have been lost by it.
+	err = w.err
 	// The groups count as durable when those who made them have been told: an
 	// acknowledgement never overtakes the high watermark that it stands for.
 	for fns := callbacks(groups); len(fns) > 0; fns = callbacks(groups) {

@@ -171,3 +171,29 @@ func TestWaitForRoomBehindWhatOneHasGathered(t *testing.T) {
 		}
 	})
 }
+
+// failing is a file whose sync succeeds while somebody else learns that the disk has
+// failed.
+type failing struct{ w *WAL }
+
+func (f failing) Sync() error { f.w.Fail(syscall.EIO); return nil }
+func (failing) Done()         {}
+
+// What a group refers to may be what was lost: it does not count as durable though
+// every sync of its own flush has succeeded.
+func TestFailureDuringAFlushIsItsFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := openWAL(t, vfs.NewMem())
+		defer w.Close()
+		var told error
+		p, err := w.Gather([]*Frame{batchFrame(0, 0, "a")}, []Syncer{failing{w}}, func(err error) { told = err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Flush()
+		if !errors.Is(told, syscall.EIO) || w.Durable() >= p {
+			t.Errorf("told %v, durable up to %d: position %d is not to be counted on", told, w.Durable(), p)
+		}
+	})
+}
