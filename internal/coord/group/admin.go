@@ -42,14 +42,11 @@ func (c *Coordinator) describe(e Describe) {
 			res.Members = append(res.Members, dm)
 		}
 	}
-	c.whenShown(g, func(err error) {
-		if err != nil {
-			res = kmsg.NewDescribeGroupsResponseGroup()
-			res.Group = e.Group
-			res.ErrorCode = codeOf(err)
-		}
-		c.reply(e.Token, res)
-	})
+	c.whenShown(g, c.replying(e.Token, res, func(err error) any {
+		lost := kmsg.NewDescribeGroupsResponseGroup()
+		lost.Group, lost.ErrorCode = e.Group, codeOf(err)
+		return lost
+	}))
 }
 
 // list names the groups.
@@ -72,15 +69,8 @@ func (c *Coordinator) list(e List) {
 		lg.GroupType = g.typeName()
 		res = append(res, lg)
 	}
-	c.whenShown(nil, func(err error) {
-		if err != nil {
-			// What is shown cannot be told from what was lost; an empty list would be
-			// a lie.
-			c.reply(e.Token, ListFailed(codeOf(err)))
-			return
-		}
-		c.reply(e.Token, res)
-	})
+	// What is shown cannot be told from what was lost; an empty list would be a lie.
+	c.whenShown(nil, c.replying(e.Token, res, func(err error) any { return ListFailed(codeOf(err)) }))
 }
 
 // ListFailed answers a List with an error code instead of groups.

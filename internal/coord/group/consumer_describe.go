@@ -3,7 +3,6 @@ package group
 import (
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -11,18 +10,10 @@ import (
 func (c *Coordinator) describeConsumer(e DescribeConsumer) {
 	res := kmsg.NewConsumerGroupDescribeResponseGroup()
 	res.Group = e.Group
-	g := c.groups[e.Group]
-	switch {
-	case e.Group == "":
-		res.ErrorCode = kerr.InvalidGroupID.Code
-		res.ErrorMessage = kmsg.StringPtr("A group's id can't be empty.")
-	case g == nil:
-		res.ErrorCode = kerr.GroupIDNotFound.Code
-		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
-	case g.consumer() == nil:
-		res.ErrorCode = kerr.GroupIDNotFound.Code
-		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " is not a consumer group.")
-	default:
+	g, err := c.ofType(e.Group, consumerType)
+	if err != nil {
+		res.ErrorCode, res.ErrorMessage = faultOf(err)
+	} else {
 		cg := g.consumer()
 		res.State = cg.stateName()
 		res.Epoch, res.AssignmentEpoch = cg.epoch, cg.targetEpoch
@@ -31,14 +22,11 @@ func (c *Coordinator) describeConsumer(e DescribeConsumer) {
 			res.Members = append(res.Members, cg.describe(c.topics, cg.members[id]))
 		}
 	}
-	c.whenShown(g, func(err error) {
-		if err != nil {
-			res = kmsg.NewConsumerGroupDescribeResponseGroup()
-			res.Group = e.Group
-			res.ErrorCode = codeOf(err)
-		}
-		c.reply(e.Token, res)
-	})
+	c.whenShown(g, c.replying(e.Token, res, func(err error) any {
+		lost := kmsg.NewConsumerGroupDescribeResponseGroup()
+		lost.Group, lost.ErrorCode = e.Group, codeOf(err)
+		return lost
+	}))
 }
 
 func (cg *consumerGroup) describe(topics Topics, m *consumerMember) kmsg.ConsumerGroupDescribeResponseGroupMember {

@@ -136,15 +136,11 @@ func (c *Coordinator) consumerMemberOf(ch *consumerChange, req *kmsg.ConsumerGro
 	if id == "" {
 		id = c.cfg.NewID()
 	}
-	var static *consumerMember
-	if req.InstanceID != nil {
-		static = cg.members[cg.statics[*req.InstanceID]]
+	static, err := cg.static(id, req.InstanceID)
+	if err != nil && !joins {
+		return nil, nil, err
 	}
 	switch {
-	case req.InstanceID != nil && !joins && static == nil:
-		return nil, nil, faultf(kerr.UnknownMemberID, "Instance id %s is unknown.", *req.InstanceID)
-	case req.InstanceID != nil && !joins && static.id != id:
-		return nil, nil, faultf(kerr.FencedInstanceID, "Static member %s with instance id %s was fenced by member %s.", id, *req.InstanceID, static.id)
 	case static != nil && joins && static.id != id:
 		if static.classic == nil && static.epoch != leaveStaticEpoch {
 			return nil, nil, faultf(kerr.UnreleasedInstanceID, "Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.",
@@ -166,6 +162,22 @@ func (c *Coordinator) consumerMemberOf(ch *consumerChange, req *kmsg.ConsumerGro
 		return nil, newConsumerMember(id), nil
 	}
 	return old, old, old.checkEpoch(req.MemberEpoch, ownedOf(req))
+}
+
+// static is the member with an instance id, nil when there is none. The error says why a
+// member that has joined may not speak for it.
+func (cg *consumerGroup) static(id string, instance *string) (*consumerMember, error) {
+	if instance == nil {
+		return nil, nil
+	}
+	m := cg.members[cg.statics[*instance]]
+	switch {
+	case m == nil:
+		return nil, faultf(kerr.UnknownMemberID, "Instance id %s is unknown.", *instance)
+	case m.id != id:
+		return m, faultf(kerr.FencedInstanceID, "Static member %s with instance id %s was fenced by member %s.", id, *instance, m.id)
+	}
+	return m, nil
 }
 
 // replaceConsumer gives the place of a static member to its restarted self: with its

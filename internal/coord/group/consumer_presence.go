@@ -116,22 +116,14 @@ func (c *Coordinator) fence(ch *consumerChange, ids []string) {
 // leaves its place behind, until its session ends.
 func (c *Coordinator) consumerLeave(e ConsumerHeartbeat) error {
 	req := e.Req
-	g := c.groups[req.Group]
-	switch {
-	case g == nil:
-		return faultf(kerr.GroupIDNotFound, "Group %s not found.", req.Group)
-	case g.consumer() == nil:
-		return faultf(kerr.GroupIDNotFound, "Group %s is not a consumer group.", req.Group)
+	g, err := c.ofType(req.Group, consumerType)
+	if err != nil {
+		return err
 	}
 	cg := g.consumer()
 	m := cg.members[req.MemberID]
-	if req.InstanceID != nil {
-		switch id, ok := cg.statics[*req.InstanceID]; {
-		case !ok:
-			return faultf(kerr.UnknownMemberID, "Instance id %s is unknown.", *req.InstanceID)
-		case id != req.MemberID:
-			return faultf(kerr.FencedInstanceID, "Static member %s with instance id %s was fenced by member %s.", req.MemberID, *req.InstanceID, id)
-		}
+	if _, err := cg.static(req.MemberID, req.InstanceID); err != nil {
+		return err
 	}
 	if m == nil {
 		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.Group)

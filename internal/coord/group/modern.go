@@ -1,6 +1,10 @@
 package group
 
-import "time"
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
 
 // A group is of one type at a time: classic, as it is made, or one of the newer
 // ones, whose members and state are then in group.modern, while the classic part of
@@ -89,4 +93,19 @@ func (c *Coordinator) classic(id string) *group {
 		return g
 	}
 	return nil
+}
+
+// ofType is the group with this id, which may be there without being of the type; the
+// error says so.
+func (c *Coordinator) ofType(id, typ string) (*group, error) {
+	g := c.groups[id]
+	switch {
+	case id == "":
+		return g, faultf(kerr.InvalidGroupID, "A group's id can't be empty.")
+	case g == nil:
+		return g, faultf(kerr.GroupIDNotFound, "Group %s not found.", id)
+	case g.typeName() != typ:
+		return g, faultf(kerr.GroupIDNotFound, "Group %s is not a %s group.", id, typ)
+	}
+	return g, nil
 }

@@ -23,14 +23,7 @@ type offset struct {
 // commit stores offsets.
 func (c *Coordinator) commit(e Commit) {
 	codes := make([]int16, len(e.Offsets))
-	fail := func(code int16) {
-		for i := range codes {
-			if codes[i] == 0 {
-				codes[i] = code
-			}
-		}
-		c.reply(e.Token, CommitAnswer{codes})
-	}
+	fail := func(code int16) { c.replyCodes(e.Token, codes, code) }
 	g := c.groups[e.Group]
 	if g == nil {
 		switch {
@@ -64,10 +57,30 @@ func (c *Coordinator) commit(e Commit) {
 	if e.RetentionMillis >= 0 {
 		expires = c.now.UnixMilli() + e.RetentionMillis
 	}
+	c.store(e.Token, g, e.Offsets, codes, expires, func(k offsetKey, o offset) {
+		g.setOffset(k.topic, k.partition, o)
+		c.pending.overtaken(k)
+	})
+}
+
+// replyCodes answers a commit: of the offsets those that have no code yet get this one.
+func (c *Coordinator) replyCodes(t Token, codes []int16, code int16) {
+	for i := range codes {
+		if codes[i] == 0 {
+			codes[i] = code
+		}
+	}
+	c.reply(t, CommitAnswer{codes})
+}
+
+// store writes the offsets that have no code yet, and answers when they are durable; put
+// takes each of them in when it is in the log. It is false when there is nothing to be
+// written.
+func (c *Coordinator) store(t Token, g *group, offsets []CommitOffset, codes []int16, expires int64, put func(offsetKey, offset)) bool {
 	var records []Record
 	var stored []int
-	values := make([]offset, len(e.Offsets))
-	for i, o := range e.Offsets {
+	values := make([]offset, len(offsets))
+	for i, o := range offsets {
 		if codes[i] != 0 {
 			continue
 		}
@@ -79,20 +92,20 @@ func (c *Coordinator) commit(e Commit) {
 		records = append(records, offsetRecord(g.id, o.Topic, o.Partition, &values[i]))
 		stored = append(stored, i)
 	}
-	if len(records) == 0 {
-		c.reply(e.Token, CommitAnswer{codes})
-		return
-	}
-	if c.tooLarge(records) {
-		fail(kerr.InvalidCommitOffsetSize.Code)
-		return
+	switch {
+	case len(records) == 0:
+		c.replyCodes(t, codes, 0)
+		return false
+	case c.tooLarge(records):
+		c.replyCodes(t, codes, kerr.InvalidCommitOffsetSize.Code)
+		return false
 	}
 	c.write(g, records, func() {
 		for _, i := range stored {
-			g.setOffset(e.Offsets[i].Topic, e.Offsets[i].Partition, values[i])
-			c.pending.overtaken(offsetKey{g.id, e.Offsets[i].Topic, e.Offsets[i].Partition})
+			put(offsetKey{g.id, offsets[i].Topic, offsets[i].Partition}, values[i])
 		}
-	}, func(err error) { fail(codeOf(err)) })
+	}, func(err error) { c.replyCodes(t, codes, codeOf(err)) })
+	return true
 }
 
 // javaLength is the length of a string in Java: its UTF-16 units.

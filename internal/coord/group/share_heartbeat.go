@@ -202,18 +202,10 @@ func shareAssignmentOf(ps []partition) *kmsg.ShareGroupHeartbeatResponseAssignme
 func (c *Coordinator) describeShare(e DescribeShare) {
 	res := kmsg.NewShareGroupDescribeResponseGroup()
 	res.GroupID = e.Group
-	g := c.groups[e.Group]
-	switch {
-	case e.Group == "":
-		res.ErrorCode = kerr.InvalidGroupID.Code
-		res.ErrorMessage = kmsg.StringPtr("A group's id can't be empty.")
-	case g == nil:
-		res.ErrorCode = kerr.GroupIDNotFound.Code
-		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " not found.")
-	case g.shares() == nil:
-		res.ErrorCode = kerr.GroupIDNotFound.Code
-		res.ErrorMessage = kmsg.StringPtr("Group " + e.Group + " is not a share group.")
-	default:
+	g, err := c.ofType(e.Group, shareType)
+	if err != nil {
+		res.ErrorCode, res.ErrorMessage = faultOf(err)
+	} else {
 		sg := g.shares()
 		res.GroupState, res.GroupEpoch, res.AssignmentEpoch, res.Assignor = sg.stateName(), sg.epoch, sg.epoch, "simple"
 		for _, id := range sortedNames(sg.members) {
@@ -233,12 +225,9 @@ func (c *Coordinator) describeShare(e DescribeShare) {
 			res.Members = append(res.Members, d)
 		}
 	}
-	c.whenShown(g, func(err error) {
-		if err != nil {
-			res = kmsg.NewShareGroupDescribeResponseGroup()
-			res.GroupID = e.Group
-			res.ErrorCode = codeOf(err)
-		}
-		c.reply(e.Token, res)
-	})
+	c.whenShown(g, c.replying(e.Token, res, func(err error) any {
+		lost := kmsg.NewShareGroupDescribeResponseGroup()
+		lost.GroupID, lost.ErrorCode = e.Group, codeOf(err)
+		return lost
+	}))
 }

@@ -147,14 +147,7 @@ func (p *pendingOffsets) of(group string) (ks []offsetKey) {
 // txnCommit takes offsets of a transaction.
 func (c *Coordinator) txnCommit(e TxnCommit) {
 	codes := make([]int16, len(e.Offsets))
-	fail := func(code int16) {
-		for i := range codes {
-			if codes[i] == 0 {
-				codes[i] = code
-			}
-		}
-		c.reply(e.Token, CommitAnswer{codes})
-	}
+	fail := func(code int16) { c.replyCodes(e.Token, codes, code) }
 	g := c.groups[e.Group]
 	if g == nil {
 		if e.Generation >= 0 {
@@ -168,34 +161,9 @@ func (c *Coordinator) txnCommit(e TxnCommit) {
 		fail(codeOf(err))
 		return
 	}
-	var records []Record
-	pending := map[offsetKey]offset{}
-	for i, o := range e.Offsets {
-		if codes[i] != 0 {
-			continue
-		}
-		if javaLength(o.Metadata) > c.cfg.OffsetMetadataMaxSize {
-			codes[i] = kerr.OffsetMetadataTooLarge.Code
-			continue
-		}
-		v := offset{o.TopicID, o.Offset, o.LeaderEpoch, o.Metadata, c.now.UnixMilli(), -1}
-		records = append(records, offsetRecord(g.id, o.Topic, o.Partition, &v))
-		pending[offsetKey{g.id, o.Topic, o.Partition}] = v
+	if c.store(e.Token, g, e.Offsets, codes, -1, func(k offsetKey, o offset) { c.pending.put(e.Producer.ID, k, o) }) {
+		c.out.Writes[len(c.out.Writes)-1].Producer = &e.Producer
 	}
-	if len(records) == 0 {
-		c.reply(e.Token, CommitAnswer{codes})
-		return
-	}
-	if c.tooLarge(records) {
-		fail(kerr.InvalidCommitOffsetSize.Code)
-		return
-	}
-	c.write(g, records, func() {
-		for k, v := range pending {
-			c.pending.put(e.Producer.ID, k, v)
-		}
-	}, func(err error) { fail(codeOf(err)) })
-	c.out.Writes[len(c.out.Writes)-1].Producer = &e.Producer
 }
 
 // checkTxnCommit says whether the producer's consumer may commit (KIP-447): a producer
