@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatdev/leat/internal/broker"
+	"github.com/leatdev/leat/internal/plog"
 )
 
 // due is what one request's client is to be charged with when the answer goes out.
@@ -60,13 +61,19 @@ func waitMillis(wait time.Duration) int32 {
 	return int32(min(wait.Milliseconds(), math.MaxInt32))
 }
 
-// answerSize is how many bytes an answer has on the wire.
-func answerSize(resp kmsg.Response) int {
-	var out outgoing
-	if err := out.add(0, resp); err != nil {
-		return 0 // it will not be sent, either
+// answerSize is how many bytes an answer has, with its records, which stay where they are.
+func answerSize(resp kmsg.Response) (size int) {
+	var records []plog.Records
+	switch r := resp.(type) {
+	case *fetchAnswer:
+		resp, records = r.FetchResponse, r.records
+	case *shareFetchAnswer:
+		resp, records = r.ShareFetchResponse, r.records
 	}
-	return out.size()
+	for i := range records {
+		size += records[i].Size()
+	}
+	return size + len(resp.AppendTo(nil))
 }
 
 // holdOff tells whether a connection's address has made too many (KIP-612). It is then
