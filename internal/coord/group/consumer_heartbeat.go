@@ -154,7 +154,7 @@ func (c *Coordinator) consumerMemberOf(ch *consumerChange, req *kmsg.ConsumerGro
 	old = cg.members[id]
 	switch {
 	case old == nil && !joins:
-		return nil, nil, faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", id, req.Group)
+		return nil, nil, unknownMember(id, req.Group)
 	case old == nil && len(cg.members) >= c.cfg.ConsumerMaxSize:
 		return nil, nil, faultf(kerr.GroupMaxSizeReached, "The consumer group has reached its maximum capacity of %d members.", c.cfg.ConsumerMaxSize)
 	case old == nil:
@@ -199,43 +199,28 @@ func (c *Coordinator) replaceConsumer(ch *consumerChange, old *consumerMember, i
 // checkEpoch says whether a member may go on from an epoch. The one before will do if
 // the answer with the newer one may have been lost.
 func (m *consumerMember) checkEpoch(epoch int32, owned *owned) error {
-	const again = "The member must abandon all its partitions and rejoin."
 	switch {
 	case epoch == joinEpoch:
 		return nil
 	case m.state < stable || m.state > unreleased:
-		return faultf(kerr.FencedMemberEpoch, "The consumer group member is in a unknown state. "+again)
-	case epoch > m.epoch:
-		return faultf(kerr.FencedMemberEpoch, "The consumer group member has a greater member epoch (%d) than the one known by the group coordinator (%d). "+again, epoch, m.epoch)
-	case epoch < m.epoch && (epoch != m.previous || !owned.within(m.assigned)):
-		return faultf(kerr.FencedMemberEpoch, "The consumer group member has a smaller member epoch (%d) than the one known by the group coordinator (%d). "+again, epoch, m.epoch)
+		return faultf(kerr.FencedMemberEpoch, "The consumer group member is in a unknown state. "+abandon)
 	}
-	return nil
+	return m.modernMember.checkEpoch(consumerType, epoch, owned.within(m.assigned))
 }
 
 // told is the member with what a request says of it; what is not said stays.
 func (m *consumerMember) told(e ConsumerHeartbeat) *consumerMember {
 	n := *m
 	req := e.Req
-	n.clientID, n.clientHost, n.classic = e.Client.ID, e.Client.Host, nil
+	n.modernMember, n.classic = m.says(e.Client, req.RackID, req.SubscribedTopicNames), nil
 	if req.InstanceID != nil {
 		n.instance = clonePtr(req.InstanceID)
-	}
-	if req.RackID != nil {
-		n.rack = clonePtr(req.RackID)
 	}
 	if req.RebalanceTimeoutMillis != -1 {
 		n.rebalance = time.Duration(req.RebalanceTimeoutMillis) * time.Millisecond
 	}
 	if req.ServerAssignor != nil {
 		n.assignor = strings.Clone(*req.ServerAssignor)
-	}
-	if req.SubscribedTopicNames != nil {
-		topics := make([]string, len(req.SubscribedTopicNames))
-		for i, t := range req.SubscribedTopicNames {
-			topics[i] = strings.Clone(t)
-		}
-		n.topics = sortedSet(topics)
 	}
 	if req.SubscribedTopicRegex != nil {
 		n.regex = strings.Clone(*req.SubscribedTopicRegex)
@@ -295,9 +280,4 @@ func assignmentOf(assigned map[partition]int32) *kmsg.ConsumerGroupHeartbeatResp
 		a.Topics = append(a.Topics, t)
 	}
 	return &a
-}
-
-func clonePtr(s *string) *string {
-	c := strings.Clone(*s)
-	return &c
 }

@@ -2,7 +2,6 @@ package group
 
 import (
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -19,36 +18,21 @@ const (
 	unreleased memberState = 2
 )
 
-// Epochs of requests that are no member's epoch.
-const (
-	joinEpoch        = 0  // joins, or joins again
-	leaveEpoch       = -1 // leaves
-	leaveStaticEpoch = -2 // a static member leaves and means to come back
-)
-
 // consumerMember is a member of a consumer group. It does not change: a changed member
 // is another consumerMember.
 type consumerMember struct {
-	id         string
-	instance   *string // group.instance.id of a static member, else nil
-	rack       *string
-	clientID   string
-	clientHost string
+	modernMember
+	instance *string // group.instance.id of a static member, else nil
 	// rebalance is how long it may take to give partitions up.
 	rebalance time.Duration
-	// topics are those that it names, sorted, none twice; regex is the expression for
-	// others, "" for none.
-	topics []string
-	regex  string
+	// regex is the expression for topics that it does not name, "" for none.
+	regex string
 	// assignor is the one that it wants, "" for no wish.
 	assignor string
 	// classic is set for a member that uses the classic protocol.
 	classic *classicSide
 
-	// epoch is the one that it is to send, previous the one before: the answer with the
-	// new one may have been lost.
-	epoch, previous int32
-	state           memberState
+	state memberState
 	// assigned are the partitions it may use, each with the epoch since when; revoking
 	// those that it has to give up.
 	assigned, revoking map[partition]int32
@@ -62,10 +46,8 @@ type classicSide struct {
 
 // sameMetadata says whether all that a member says of itself is equal.
 func (m *consumerMember) sameMetadata(o *consumerMember) bool {
-	return equalPtr(m.instance, o.instance) && equalPtr(m.rack, o.rack) &&
-		m.clientID == o.clientID && m.clientHost == o.clientHost && m.rebalance == o.rebalance &&
-		slices.Equal(m.topics, o.topics) && m.regex == o.regex && m.assignor == o.assignor &&
-		m.classic.equal(o.classic)
+	return m.modernMember.sameMetadata(&o.modernMember) && equalPtr(m.instance, o.instance) && m.rebalance == o.rebalance &&
+		m.regex == o.regex && m.assignor == o.assignor && m.classic.equal(o.classic)
 }
 
 func (s *classicSide) equal(o *classicSide) bool {
@@ -100,11 +82,4 @@ func (m *consumerMember) assignedSince(p partition) (epoch int32, ok bool) {
 		epoch, ok = m.revoking[p]
 	}
 	return epoch, ok
-}
-
-func equalPtr[T comparable](a, b *T) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }

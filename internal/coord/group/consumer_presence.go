@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -126,7 +125,7 @@ func (c *Coordinator) consumerLeave(e ConsumerHeartbeat) error {
 		return err
 	}
 	if m == nil {
-		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.Group)
+		return unknownMember(req.MemberID, req.Group)
 	}
 	ch := c.change(g, cg)
 	if req.MemberEpoch == leaveStaticEpoch {

@@ -30,10 +30,7 @@ func readConsumerGroup(value []byte) (epoch int32, hash int64, known bool, err e
 func consumerMemberRecord(group string, m *consumerMember) Record {
 	b := kbin.AppendInt16(nil, 0)
 	b = kbin.AppendCompactNullableString(b, m.instance)
-	b = kbin.AppendCompactNullableString(b, m.rack)
-	b = kbin.AppendCompactString(b, m.clientID)
-	b = kbin.AppendCompactString(b, m.clientHost)
-	b = appendStrings(b, m.topics)
+	b = m.append(b)
 	b = kbin.AppendCompactString(b, m.regex)
 	b = kbin.AppendInt32(b, int32(m.rebalance.Milliseconds()))
 	var assignor *string
@@ -60,10 +57,7 @@ func readConsumerMember(id string, value []byte) (m *consumerMember, known bool,
 	m = newConsumerMember(id)
 	known, err = readValue("ConsumerGroupMemberMetadata", value, func(f *fields) {
 		m.instance = f.CompactNullableString()
-		m.rack = f.CompactNullableString()
-		m.clientID = f.CompactString()
-		m.clientHost = f.CompactString()
-		m.topics = sortedSet(f.strings())
+		m.read(f)
 		if regex := f.CompactNullableString(); regex != nil {
 			m.regex = *regex
 		}
@@ -87,7 +81,7 @@ func readConsumerMember(id string, value []byte) (m *consumerMember, known bool,
 }
 
 func newConsumerMember(id string) *consumerMember {
-	return &consumerMember{id: id, state: stable, rebalance: -time.Millisecond}
+	return &consumerMember{modernMember: modernMember{id: id}, state: stable, rebalance: -time.Millisecond}
 }
 
 func consumerTargetRecord(group string, epoch int32, at int64) Record {

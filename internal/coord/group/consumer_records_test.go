@@ -13,8 +13,8 @@ func TestConsumerGoldenRecords(t *testing.T) {
 	tid := topicIDOf("t", 1)
 	inst := "i"
 	m := &consumerMember{
-		id: "a", instance: &inst, clientID: "c", clientHost: "/h", rebalance: time.Minute, topics: []string{"t"}, regex: "x", assignor: "range",
-		epoch: 7, previous: 6, state: unrevoked,
+		modernMember: modernMember{id: "a", clientID: "c", clientHost: "/h", topics: []string{"t"}, epoch: 7, previous: 6},
+		instance:     &inst, rebalance: time.Minute, regex: "x", assignor: "range", state: unrevoked,
 		assigned: map[partition]int32{{tid, 0}: 5}, revoking: map[partition]int32{{tid, 2}: 4},
 	}
 	classic := *m

@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,23 +24,14 @@ type shareGroup struct {
 type shareState struct {
 	epoch   int32
 	hash    int64 // of the topics that are read
-	members map[string]*shareMember
+	members map[string]*modernMember
 	target  map[string][]partition // sorted, as of epoch
 	// stale: topics have changed and the log refused to take what follows from it.
 	stale bool
 }
 
-// shareMember is a member of a share group.
-type shareMember struct {
-	id, clientID, clientHost string
-	rack                     *string
-	topics                   []string // sorted
-	// epoch is the one it was last told, previous the one before.
-	epoch, previous int32
-}
-
 func newShareGroup(g *group) *shareGroup {
-	return &shareGroup{g: g, shareState: shareState{members: map[string]*shareMember{}, target: map[string][]partition{}}, sessions: map[string]time.Time{}}
+	return &shareGroup{g: g, shareState: shareState{members: map[string]*modernMember{}, target: map[string][]partition{}}, sessions: map[string]time.Time{}}
 }
 
 // shares is the group as a share group, nil when it is of another type.
@@ -163,13 +153,13 @@ func (c *Coordinator) changeShares(sg *shareGroup) *shareChange {
 }
 
 // put puts a member in, or changes what it says of itself.
-func (ch *shareChange) put(m *shareMember) {
+func (ch *shareChange) put(m *modernMember) {
 	ch.sg.members[m.id] = m
 	ch.records = append(ch.records, shareMemberRecord(ch.sg.g.id, m))
 }
 
 // told says which epoch a member is told.
-func (ch *shareChange) told(m *shareMember) {
+func (ch *shareChange) told(m *modernMember) {
 	ch.sg.members[m.id] = m
 	ch.records = append(ch.records, shareCurrentRecord(ch.sg.g.id, m, ch.sg.target[m.id]))
 }
@@ -180,8 +170,7 @@ func (ch *shareChange) remove(ids []string) {
 	for _, m := range ids {
 		delete(ch.sg.members, m)
 		delete(ch.sg.target, m)
-		ch.records = append(ch.records,
-			tombstone(keyShareCurrent, id, m), tombstone(keyShareTargetOne, id, m), tombstone(keyShareMember, id, m))
+		ch.records = append(ch.records, shareMemberGone(id, m)...)
 	}
 }
 
@@ -267,12 +256,4 @@ func (c *Coordinator) shareSettings(group string) ShareSettings {
 		return ShareSettings{Session: 45 * time.Second, Heartbeat: 5 * time.Second}
 	}
 	return c.cfg.Share(group)
-}
-
-func cloneStrings(ss []string) []string {
-	out := make([]string, len(ss))
-	for i, s := range ss {
-		out[i] = strings.Clone(s)
-	}
-	return out
 }

@@ -60,13 +60,18 @@ func (c *Coordinator) shareBeat(e ShareHeartbeat) error {
 		ch.drop()
 		return err
 	}
-	m := old.told(e)
+	was := modernMember{id: strings.Clone(req.MemberID)}
+	if old != nil {
+		was = *old
+	}
+	now := was.says(e.Client, req.RackID, req.SubscribedTopicNames)
+	m := &now
 	changed := old == nil || !slices.Equal(old.topics, m.topics)
 	if old == nil {
 		c.note(ch.g, "member %s joins", m.id)
 		ch.undo = append(ch.undo, func() { delete(sg.sessions, m.id) })
 	}
-	if changed || old.clientID != m.clientID || old.clientHost != m.clientHost || !samePtr(old.rack, m.rack) {
+	if changed || !old.sameMetadata(m) {
 		ch.put(m)
 	}
 	if changed || sg.stale {
@@ -138,46 +143,23 @@ func (c *Coordinator) makeShare(e MakeShare) {
 
 // checkShareMember says whether a member may go on as it says. The epoch before will
 // do if the answer with the newer one may have been lost.
-func (c *Coordinator) checkShareMember(req *kmsg.ShareGroupHeartbeatRequest, sg *shareGroup, m *shareMember) error {
-	const again = "The member must abandon all its partitions and rejoin."
+func (c *Coordinator) checkShareMember(req *kmsg.ShareGroupHeartbeatRequest, sg *shareGroup, m *modernMember) error {
 	switch {
 	case m == nil && req.MemberEpoch != joinEpoch:
-		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.GroupID)
+		return unknownMember(req.MemberID, req.GroupID)
 	case m == nil && c.cfg.ShareMaxSize > 0 && len(sg.members) >= c.cfg.ShareMaxSize:
 		return faultf(kerr.GroupMaxSizeReached, "The share group has reached its maximum capacity of %d members.", c.cfg.ShareMaxSize)
 	case m == nil || req.MemberEpoch == joinEpoch:
 		return nil
-	case req.MemberEpoch > m.epoch:
-		return faultf(kerr.FencedMemberEpoch, "The share group member has a greater member epoch (%d) than the one known by the group coordinator (%d). "+again, req.MemberEpoch, m.epoch)
-	case req.MemberEpoch < m.epoch && req.MemberEpoch != m.previous:
-		return faultf(kerr.FencedMemberEpoch, "The share group member has a smaller member epoch (%d) than the one known by the group coordinator (%d). "+again, req.MemberEpoch, m.epoch)
 	}
-	return nil
+	return m.checkEpoch(shareType, req.MemberEpoch, true)
 }
-
-// told is the member with what a request says of it; what is not said stays.
-func (m *shareMember) told(e ShareHeartbeat) *shareMember {
-	n := shareMember{id: strings.Clone(e.Req.MemberID)}
-	if m != nil {
-		n = *m
-	}
-	n.clientID, n.clientHost = e.Client.ID, e.Client.Host
-	if e.Req.RackID != nil {
-		n.rack = clonePtr(e.Req.RackID)
-	}
-	if e.Req.SubscribedTopicNames != nil {
-		n.topics = sortedSet(cloneStrings(e.Req.SubscribedTopicNames))
-	}
-	return &n
-}
-
-func samePtr(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
 // shareLeave takes a member out at once.
 func (c *Coordinator) shareLeave(e ShareHeartbeat, sg *shareGroup) error {
 	req := e.Req
 	if sg.members[req.MemberID] == nil {
-		return faultf(kerr.UnknownMemberID, "Member %s is not a member of group %s.", req.MemberID, req.GroupID)
+		return unknownMember(req.MemberID, req.GroupID)
 	}
 	id := strings.Clone(req.MemberID)
 	c.note(sg.g, "member %s leaves", id)

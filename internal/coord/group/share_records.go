@@ -23,19 +23,14 @@ func shareGroupRecord(group string, epoch int32, hash int64) Record {
 	return Record{Key: keyOf(keyShareGroup, group), Value: noTags(b)}
 }
 
-func shareMemberRecord(group string, m *shareMember) Record {
-	b := kbin.AppendInt16(nil, 0)
-	b = kbin.AppendCompactNullableString(b, m.rack)
-	b = kbin.AppendCompactString(b, m.clientID)
-	b = kbin.AppendCompactString(b, m.clientHost)
-	b = appendStrings(b, m.topics)
-	return Record{Key: keyOf(keyShareMember, group, m.id), Value: noTags(b)}
+func shareMemberRecord(group string, m *modernMember) Record {
+	return Record{Key: keyOf(keyShareMember, group, m.id), Value: noTags(m.append(kbin.AppendInt16(nil, 0)))}
 }
 
 // stableShare is the only state of a member of a share group.
 const stableShare = 0
 
-func shareCurrentRecord(group string, m *shareMember, ps []partition) Record {
+func shareCurrentRecord(group string, m *modernMember, ps []partition) Record {
 	b := kbin.AppendInt16(nil, 0)
 	b = kbin.AppendInt32(b, m.epoch)
 	b = kbin.AppendInt32(b, m.previous)
@@ -47,7 +42,7 @@ func shareCurrentRecord(group string, m *shareMember, ps []partition) Record {
 // decode reads a value; apply does what it says.
 func (sg *shareGroup) decode(kind int16, name string, value []byte) (apply func(), known bool, err error) {
 	// A member's records may come in any order, compaction has moved them.
-	m := shareMember{id: name}
+	m := modernMember{id: name}
 	if old := sg.members[name]; old != nil {
 		m = *old
 	}
@@ -62,9 +57,7 @@ func (sg *shareGroup) decode(kind int16, name string, value []byte) (apply func(
 		return func() { sg.epoch, sg.hash = epoch, hash }, known, err
 	case keyShareMember:
 		known, err = readValue("ShareGroupMemberMetadata", value, func(f *fields) {
-			m.rack = f.CompactNullableString()
-			m.clientID, m.clientHost = f.CompactString(), f.CompactString()
-			m.topics = sortedSet(f.strings())
+			m.read(f)
 			f.tags(nil)
 		})
 		return func() { sg.members[name] = &m }, known, err
@@ -93,12 +86,17 @@ func (sg *shareGroup) forget(kind int16, name string) {
 	}
 }
 
+// shareMemberGone deletes a member from the log.
+func shareMemberGone(group, m string) []Record {
+	return []Record{tombstone(keyShareCurrent, group, m), tombstone(keyShareTargetOne, group, m), tombstone(keyShareMember, group, m)}
+}
+
 // tombstones delete the group from the log.
 func (sg *shareGroup) tombstones() []Record {
 	id := sg.g.id
 	var rs []Record
 	for _, m := range sortedNames(sg.members) {
-		rs = append(rs, tombstone(keyShareCurrent, id, m), tombstone(keyShareTargetOne, id, m), tombstone(keyShareMember, id, m))
+		rs = append(rs, shareMemberGone(id, m)...)
 	}
 	return append(rs, tombstone(keyShareTarget, id), tombstone(keyShareGroup, id))
 }
