@@ -71,7 +71,11 @@ func (r *run) share(n int) {
 			// Where a group stands that does not exist is forgotten after a while.
 			req := kmsg.NewPtrAlterShareGroupOffsetsRequest()
 			req.GroupID = shareGroup
-			if res := r.b.Shares.AlterOffsets(context.Background(), req); res.ErrorCode != 0 {
+			switch res := r.b.Shares.AlterOffsets(context.Background(), req); res.ErrorCode {
+			case 0:
+			case kerr.NotCoordinator.Code: // its record found no room before a checkpoint: clients ask again
+				continue
+			default:
 				r.shareFailed("making it", kerr.ErrorForCode(res.ErrorCode))
 				continue
 			}
