@@ -74,6 +74,7 @@ func (r *run) share(n int) {
 			switch res := r.b.Shares.AlterOffsets(context.Background(), req); res.ErrorCode {
 			case 0:
 			case kerr.NotCoordinator.Code: // its record found no room before a checkpoint: clients ask again
+				sched.Sleep(context.Background(), 50*time.Millisecond)
 				continue
 			default:
 				r.shareFailed("making it", kerr.ErrorForCode(res.ErrorCode))
