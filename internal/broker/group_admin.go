@@ -14,19 +14,16 @@ import (
 // Describe shows groups.
 func (g *Groups) Describe(req *kmsg.DescribeGroupsRequest, done func(*kmsg.DescribeGroupsResponse)) {
 	res := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
-	res.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(req.Groups))
-	all := gather(len(req.Groups), func() { done(res) })
-	for i, id := range req.Groups {
-		ask(g, id, func(t group.Token) group.Event { return group.Describe{Token: t, Group: id, Version: req.Version} },
-			func(a kmsg.DescribeGroupsResponseGroup) {
-				res.Groups[i] = a
-				all()
-			}, func(code int16) {
-				res.Groups[i].Default()
-				res.Groups[i].Group, res.Groups[i].ErrorCode = id, code
-				all()
-			})
-	}
+	askAll(g, req.Groups, func(t group.Token, id string) group.Event {
+		return group.Describe{Token: t, Group: id, Version: req.Version}
+	}, func(id string, code int16) kmsg.DescribeGroupsResponseGroup {
+		a := kmsg.NewDescribeGroupsResponseGroup()
+		a.Group, a.ErrorCode = id, code
+		return a
+	}, func(as []kmsg.DescribeGroupsResponseGroup) {
+		res.Groups = as
+		done(res)
+	})
 }
 
 // List names the groups of the states and types asked for.
@@ -71,17 +68,17 @@ func (g *Groups) Delete(req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGro
 			ids = append(ids, id)
 		}
 	}
-	res.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(ids))
-	all := gather(len(ids), func() { done(res) })
-	for i, id := range ids {
-		set := func(code int16) {
-			res.Groups[i].Default()
-			res.Groups[i].Group, res.Groups[i].ErrorCode = id, code
+	askAll(g, ids, func(t group.Token, id string) group.Event {
+		return group.DeleteGroup{Token: t, Group: id}
+	}, func(_ string, code int16) int16 { return code }, func(codes []int16) {
+		for i, code := range codes {
+			a := kmsg.NewDeleteGroupsResponseGroup()
+			a.Group, a.ErrorCode = ids[i], code
 			if code != 0 {
-				res.Groups[i].ErrorMessage = kmsg.StringPtr(kerr.TypedErrorForCode(code).Description)
+				a.ErrorMessage = kmsg.StringPtr(kerr.TypedErrorForCode(code).Description)
 			}
-			all()
+			res.Groups = append(res.Groups, a)
 		}
-		ask(g, id, func(t group.Token) group.Event { return group.DeleteGroup{Token: t, Group: id} }, set, set)
-	}
+		done(res)
+	})
 }

@@ -7,8 +7,7 @@ import (
 )
 
 // ConsumerHeartbeat is all that a member of a consumer group says; the answer comes
-// when what it changed is
-// on disk.
+// when what it changed is on disk.
 func (g *Groups) ConsumerHeartbeat(client group.Client, req *kmsg.ConsumerGroupHeartbeatRequest, done func(*kmsg.ConsumerGroupHeartbeatResponse)) {
 	ask(g, req.Group, func(t group.Token) group.Event {
 		return group.ConsumerHeartbeat{Token: t, Client: client, Req: req}
@@ -22,17 +21,14 @@ func (g *Groups) ConsumerHeartbeat(client group.Client, req *kmsg.ConsumerGroupH
 // DescribeConsumers shows consumer groups.
 func (g *Groups) DescribeConsumers(req *kmsg.ConsumerGroupDescribeRequest, done func(*kmsg.ConsumerGroupDescribeResponse)) {
 	res := req.ResponseKind().(*kmsg.ConsumerGroupDescribeResponse)
-	res.Groups = make([]kmsg.ConsumerGroupDescribeResponseGroup, len(req.Groups))
-	all := gather(len(req.Groups), func() { done(res) })
-	for i, id := range req.Groups {
-		ask(g, id, func(t group.Token) group.Event { return group.DescribeConsumer{Token: t, Group: id} },
-			func(a kmsg.ConsumerGroupDescribeResponseGroup) {
-				res.Groups[i] = a
-				all()
-			}, func(code int16) {
-				res.Groups[i].Default()
-				res.Groups[i].Group, res.Groups[i].ErrorCode = id, code
-				all()
-			})
-	}
+	askAll(g, req.Groups, func(t group.Token, id string) group.Event {
+		return group.DescribeConsumer{Token: t, Group: id}
+	}, func(id string, code int16) kmsg.ConsumerGroupDescribeResponseGroup {
+		a := kmsg.NewConsumerGroupDescribeResponseGroup()
+		a.Group, a.ErrorCode = id, code
+		return a
+	}, func(as []kmsg.ConsumerGroupDescribeResponseGroup) {
+		res.Groups = as
+		done(res)
+	})
 }

@@ -20,6 +20,20 @@ func ask[A any](g *Groups, groupID string, event func(group.Token) group.Event, 
 	sh.stepWith(func() group.Event { return event(replyTo(func(answer any) { done(answer.(A)) })) })
 }
 
+// askAll is ask about several groups at once: their answers are handed on together, in
+// the order of the ids. refused makes the answer of a group without a machine.
+func askAll[A any](g *Groups, ids []string, event func(t group.Token, id string) group.Event, refused func(id string, code int16) A, done func([]A)) {
+	answers := make([]A, len(ids))
+	all := gather(len(ids), func() { done(answers) })
+	for i, id := range ids {
+		take := func(a A) {
+			answers[i] = a
+			all()
+		}
+		ask(g, id, func(t group.Token) group.Event { return event(t, id) }, take, func(code int16) { take(refused(id, code)) })
+	}
+}
+
 // groupCode is the code of an error of Groups, which are all kerrs.
 func groupCode(err error) int16 {
 	var ke *kerr.Error

@@ -37,20 +37,10 @@ func (g *Groups) Commit(req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCom
 		for i, rp := range rt.Partitions {
 			st.Partitions[i].Default()
 			st.Partitions[i].Partition = rp.Partition
-			if code != 0 {
-				st.Partitions[i].ErrorCode = code
-				continue
+			if st.Partitions[i].ErrorCode = partitionCode(t, code, rp.Partition); st.Partitions[i].ErrorCode == 0 {
+				e.Offsets = append(e.Offsets, commitOffset(t, rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata))
+				slots = append(slots, &st.Partitions[i].ErrorCode)
 			}
-			if rp.Partition < 0 || rp.Partition >= t.Partitions {
-				st.Partitions[i].ErrorCode = kerr.UnknownTopicOrPartition.Code
-				continue
-			}
-			o := group.CommitOffset{Topic: t.Name, TopicID: t.ID, Partition: rp.Partition, Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch}
-			if rp.Metadata != nil {
-				o.Metadata = *rp.Metadata
-			}
-			e.Offsets = append(e.Offsets, o)
-			slots = append(slots, &st.Partitions[i].ErrorCode)
 		}
 		res.Topics = append(res.Topics, st)
 	}
@@ -90,6 +80,15 @@ func (g *Groups) dropDeleted(offsets []group.CommitOffset, slots []*int16) ([]gr
 	return offsets[:kept], slots[:kept]
 }
 
+// commitOffset is what a request says of a partition of a topic.
+func commitOffset(t *catalog.Topic, partition int32, offset int64, epoch int32, metadata *string) group.CommitOffset {
+	o := group.CommitOffset{Topic: t.Name, TopicID: t.ID, Partition: partition, Offset: offset, LeaderEpoch: epoch}
+	if metadata != nil {
+		o.Metadata = *metadata
+	}
+	return o
+}
+
 // lookUp finds a topic by name, or by id as requests of group offsets do from
 // v10 on; the code says what is wrong.
 func lookUp(s *catalog.Snapshot, byID bool, name string, id [16]byte) (*catalog.Topic, int16) {
@@ -103,6 +102,15 @@ func lookUp(s *catalog.Snapshot, byID bool, name string, id [16]byte) (*catalog.
 		return t, 0
 	}
 	return nil, kerr.UnknownTopicOrPartition.Code
+}
+
+// partitionCode is the code for a partition of a topic that was looked up: what lookUp said,
+// or that the topic has no such partition.
+func partitionCode(t *catalog.Topic, code int16, partition int32) int16 {
+	if code == 0 && (partition < 0 || partition >= t.Partitions) {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return code
 }
 
 // Fetch tells committed offsets, of one group (before v8) or of several.

@@ -89,20 +89,18 @@ func (b *Broker) DeleteGroups(req *kmsg.DeleteGroupsRequest, done func(*kmsg.Del
 // DescribeShares shows share groups.
 func (g *Groups) DescribeShares(req *kmsg.ShareGroupDescribeRequest, done func(*kmsg.ShareGroupDescribeResponse)) {
 	res := req.ResponseKind().(*kmsg.ShareGroupDescribeResponse)
-	res.Groups = make([]kmsg.ShareGroupDescribeResponseGroup, len(req.GroupIDs))
-	all := gather(len(req.GroupIDs), func() { done(res) })
-	for i, id := range req.GroupIDs {
-		g.describeShare(id, func(a kmsg.ShareGroupDescribeResponseGroup) {
-			res.Groups[i] = a
-			all()
-		})
-	}
+	g.describeShares(req.GroupIDs, func(as []kmsg.ShareGroupDescribeResponseGroup) {
+		res.Groups = as
+		done(res)
+	})
 }
 
-func (g *Groups) describeShare(id string, done func(kmsg.ShareGroupDescribeResponseGroup)) {
-	ask(g, id, func(t group.Token) group.Event { return group.DescribeShare{Token: t, Group: id} }, done, func(code int16) {
+func (g *Groups) describeShares(ids []string, done func([]kmsg.ShareGroupDescribeResponseGroup)) {
+	askAll(g, ids, func(t group.Token, id string) group.Event {
+		return group.DescribeShare{Token: t, Group: id}
+	}, func(id string, code int16) kmsg.ShareGroupDescribeResponseGroup {
 		a := kmsg.NewShareGroupDescribeResponseGroup()
 		a.GroupID, a.ErrorCode = id, code
-		done(a)
-	})
+		return a
+	}, done)
 }

@@ -161,8 +161,8 @@ func (s *Shares) describeOffsets(rg *kmsg.DescribeShareGroupOffsetsRequestGroup)
 func (s *Shares) emptyGroup(group string) int16 {
 	var a kmsg.ShareGroupDescribeResponseGroup
 	answered := sched.NewEvent()
-	s.b.Groups.describeShare(group, func(d kmsg.ShareGroupDescribeResponseGroup) {
-		a = d
+	s.b.Groups.describeShares([]string{group}, func(as []kmsg.ShareGroupDescribeResponseGroup) {
+		a = as[0]
 		answered.Set()
 	})
 	answered.Wait()

@@ -127,20 +127,10 @@ func (t *Txns) CommitOffsets(req *kmsg.TxnOffsetCommitRequest, done func(*kmsg.T
 		for i, rp := range rt.Partitions {
 			st.Partitions[i].Default()
 			st.Partitions[i].Partition = rp.Partition
-			switch {
-			case code != 0:
-				st.Partitions[i].ErrorCode = code
-				continue
-			case rp.Partition < 0 || rp.Partition >= topic.Partitions:
-				st.Partitions[i].ErrorCode = kerr.UnknownTopicOrPartition.Code
-				continue
+			if st.Partitions[i].ErrorCode = partitionCode(topic, code, rp.Partition); st.Partitions[i].ErrorCode == 0 {
+				e.Offsets = append(e.Offsets, commitOffset(topic, rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata))
+				slots = append(slots, &st.Partitions[i].ErrorCode)
 			}
-			o := group.CommitOffset{Topic: topic.Name, TopicID: topic.ID, Partition: rp.Partition, Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch}
-			if rp.Metadata != nil {
-				o.Metadata = *rp.Metadata
-			}
-			e.Offsets = append(e.Offsets, o)
-			slots = append(slots, &st.Partitions[i].ErrorCode)
 		}
 		res.Topics = append(res.Topics, st)
 	}
