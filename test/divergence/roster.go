@@ -127,10 +127,6 @@ var InRosters = []Roster{
 		Names: `17 29 30 31 36 50 51`,
 	},
 	{
-		List: "api", How: "missing", Because: "quotas are not enforced yet, and setting one would promise it; DescribeClientQuotas (48) says truthfully that there is none",
-		Names: `49`,
-	},
-	{
 		List: "api", How: "missing", Because: "replicas do not move: there is one data directory",
 		Names: `34`,
 	},
