@@ -34,12 +34,7 @@ func (p *Partition) acknowledge(t int64, e *Acknowledge) {
 				break
 			}
 			v := p.acks[i]
-			if v.first > r.first {
-				rest := r
-				rest.last = v.first - 1
-				out = push(out, rest)
-				r.first = v.first
-			}
+			out = cut(out, &r, v.first)
 			piece := r
 			piece.last = min(r.last, v.last)
 			if piece.state != Acquired || piece.member != who {

@@ -62,12 +62,7 @@ func (p *Partition) acquire(t int64, e *Acquire) {
 			a.out = push(a.out, r)
 			continue
 		}
-		if r.first < e.From {
-			rest := r
-			rest.last = e.From - 1
-			a.out = push(a.out, rest)
-			r.first = e.From
-		}
+		a.out = cut(a.out, &r, e.From)
 		beyond := r
 		if r.last = min(r.last, end); beyond.last > end {
 			beyond.first = end + 1

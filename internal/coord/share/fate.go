@@ -34,14 +34,18 @@ func (p *Partition) die(r *run, why Cause) {
 	r.state, r.cause = Dying, why
 }
 
-// each makes the runs anew, with fn applied to each; a run for which it returns true
-// is part of the next Write.
-func (p *Partition) each(fn func(r *run) bool) {
+// each makes the runs anew, with fn applied to each; those for which it returns true
+// make the Write of this Step.
+func (p *Partition) each(t int64, fn func(r *run) bool) {
+	var dead int64
 	out := p.rewrite()
 	for _, r := range p.runs {
 		if fn(&r) {
 			p.touched = append(p.touched, span{r.first, r.last})
 			p.out.Wake = p.out.Wake || r.state == Available
+			if r.state == Archived {
+				dead += r.size()
+			}
 		}
 		out = push(out, r)
 	}
@@ -49,6 +53,10 @@ func (p *Partition) each(fn func(r *run) bool) {
 	p.rewritten(out)
 	// Whoever was held up by the cap may go on, also when nothing came back.
 	p.out.Wake = p.out.Wake || p.open < open && open >= int64(p.cfg.MaxLocks)
+	if len(p.touched) > 0 {
+		p.outcome(t, 0, dead)
+		p.change()
+	}
 }
 
 // leave takes back what a member holds.
@@ -57,8 +65,7 @@ func (p *Partition) leave(t int64, e Leave) {
 	if who == none || p.held[who] == 0 {
 		return
 	}
-	var dead int64
-	p.each(func(r *run) bool {
+	p.each(t, func(r *run) bool {
 		if r.member != who || e.Lost && r.kept {
 			return false
 		}
@@ -67,22 +74,14 @@ func (p *Partition) leave(t int64, e Leave) {
 		} else {
 			p.handBack(r)
 		}
-		if r.state == Archived {
-			dead += r.size()
-		}
 		return true
 	})
-	if len(p.touched) > 0 {
-		p.outcome(t, 0, dead)
-		p.change()
-	}
 }
 
 // tick does what is due: locks and back-offs that end, the breaker's rest, and what a
 // change of the configs makes of those that wait.
 func (p *Partition) tick(t int64) {
 	p.rested(t)
-	var dead int64
 	due := false
 	for i := range p.runs {
 		r := &p.runs[i]
@@ -97,7 +96,7 @@ func (p *Partition) tick(t int64) {
 		p.settle()
 		return
 	}
-	p.each(func(r *run) bool {
+	p.each(t, func(r *run) bool {
 		switch {
 		case r.state == Acquired && r.lock <= t:
 			p.failed(t, r)
@@ -112,15 +111,8 @@ func (p *Partition) tick(t int64) {
 		default:
 			return false
 		}
-		if r.state == Archived {
-			dead += r.size()
-		}
 		return true
 	})
-	if len(p.touched) > 0 {
-		p.outcome(t, 0, dead)
-		p.change()
-	}
 }
 
 // logStart finishes what is no more in the log. It is written with the next change.
@@ -177,12 +169,7 @@ func (p *Partition) buried(t int64, e Buried) {
 			out = push(out, r)
 			continue
 		}
-		if r.first < e.First {
-			rest := r
-			rest.last = e.First - 1
-			out = push(out, rest)
-			r.first = e.First
-		}
+		out = cut(out, &r, e.First)
 		rest := r
 		r.last = min(r.last, e.Last)
 		r.state = Archived

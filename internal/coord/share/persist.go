@@ -104,11 +104,7 @@ func (p *Partition) put(e Entry) {
 			out = push(out, r)
 			continue
 		}
-		if r.first < n.first {
-			rest := r
-			rest.last = n.first - 1
-			out = push(out, rest)
-		}
+		out = cut(out, &r, n.first)
 		if !placed {
 			out = push(out, n)
 			placed = true

@@ -87,6 +87,17 @@ func push(rs []run, r run) []run {
 	return append(rs, r)
 }
 
+// cut pushes the part of r that lies before an offset; r is the rest then.
+func cut(rs []run, r *run, before int64) []run {
+	if r.first < before {
+		front := *r
+		front.last = before - 1
+		rs = push(rs, front)
+		r.first = before
+	}
+	return rs
+}
+
 // span is a range of offsets, both ends included.
 type span struct{ first, last int64 }
 
