@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"path"
@@ -17,32 +16,7 @@ import (
 // flipInSegment inverts one bit in a segment of a partition, where a text stands.
 func flipInSegment(t *testing.T, fs vfs.FS, topic kafka.UUID, text string) {
 	t.Helper()
-	dir := path.Join("/data/logs", "t."+topic.String(), "0")
-	names, err := fs.List(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range names {
-		name := path.Join(dir, n)
-		b, err := vfs.ReadFile(fs, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := bytes.Index(b, []byte(text))
-		if at < 0 {
-			continue
-		}
-		f, err := fs.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteAt([]byte{b[at] ^ 4}, int64(at)); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		return
-	}
-	t.Fatalf("%q is in no segment", text)
+	flipIn(t, fs, path.Join("/data/logs", "t."+topic.String(), "0"), text)
 }
 
 // bad is a batch of two records that says it is compressed, and is not.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"path"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,15 +22,15 @@ import (
 	"github.com/leatdev/leat/internal/vfs"
 )
 
-// flipInLog inverts one bit of the write-ahead log where a text stands.
-func flipInLog(t *testing.T, fs vfs.FS, text string) {
+// flipIn inverts one bit of a file of the directory, where a text stands first.
+func flipIn(t *testing.T, fs vfs.FS, dir, text string) {
 	t.Helper()
-	names, err := fs.List("/data/wal")
+	names, err := fs.List(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range names {
-		name := "/data/wal/" + n
+		name := path.Join(dir, n)
 		b, err := vfs.ReadFile(fs, name)
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +49,7 @@ func flipInLog(t *testing.T, fs vfs.FS, text string) {
 		f.Close()
 		return
 	}
-	t.Fatalf("%q is in no file", text)
+	t.Fatalf("%q is in no file of %s", text, dir)
 }
 
 // A decision waits for a partition that is damaged, whichever way that came into the
@@ -70,7 +71,7 @@ func TestDeletionOfADamagedTopicEndsTheWait(t *testing.T) {
 	}
 	mem := b.mem.Kill()
 	b.Abandon()
-	flipInLog(t, mem, "to be damaged")
+	flipIn(t, mem, "/data/wal", "to be damaged")
 	b = newTxnBed(t, mem)
 	if b.Partition("u", 0).Log.Fenced() == nil {
 		t.Fatal("the damage was not found")
