@@ -56,11 +56,14 @@ func (b *Broker) CreateTopics(ctx context.Context, asked []NewTopic, validateOnl
 }
 
 func (b *Broker) createTopics(ctx context.Context, asked []NewTopic, validateOnly bool, bill *Mutations) []Created {
-	release, err := b.Store.Admit(ctx, 0) // a full disk takes no topics, either
-	if err != nil {
-		return allFailed(len(asked), err)
+	// A full disk takes no topics, either, but those of commits and transactions.
+	if slices.ContainsFunc(asked, func(n NewTopic) bool { return !catalog.InternalTopic(n.Name) }) {
+		release, err := b.Store.Admit(ctx, 0)
+		if err != nil {
+			return allFailed(len(asked), err)
+		}
+		defer release()
 	}
-	defer release()
 	b.changing.Lock()
 	defer b.changing.Unlock()
 	s := b.Catalog.Snapshot()

@@ -394,3 +394,32 @@ func TestUnreadableCatalogueIsSaid(t *testing.T) {
 		t.Errorf("open: %v", err)
 	}
 }
+
+// A full disk takes no topics, but those that commits and transactions are kept in: who
+// commits for the first time then is served like all others.
+func TestFullDiskTakesTheBrokersOwnTopics(t *testing.T) {
+	t.Parallel()
+	mem := vfs.NewMem()
+	b, err := Open(Config{FS: mem, Dir: "/data", Store: plog.Options{WALFileSize: 1 << 20, WALFiles: 4, DiskReserve: 8 << 20}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem.SetSpace(mem.Used() + 7<<20)
+	if err := b.Store.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.CreateTopics(t.Context(), []NewTopic{defaults("t")}, false, nil)[0]; !errors.Is(c.Err, kerr.KafkaStorageError) {
+		t.Errorf("a client's topic: %v", c.Err)
+	}
+	for _, name := range []string{"__consumer_offsets", "__transaction_state", "__share_group_state"} {
+		if err := b.EnsureTopic(t.Context(), name, 50, nil); err != nil || b.Partition(name, 49) == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := b.EnsureTopic(t.Context(), "letters", 1, nil); !errors.Is(err, kerr.KafkaStorageError) {
+		t.Errorf("a topic of dead letters: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
