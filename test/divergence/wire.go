@@ -223,6 +223,11 @@ var OnTheWire = []Wire{
 		OnlyKafka: `unknown broker config.*ErrorCode = ok`, OnlyLeat: `unknown broker config.*ErrorCode = INVALID_CONFIG`,
 	},
 	{
+		Key: 49, Case: "TestAlterClientQuotas", What: "an entity that is named twice", Kafka: "INVALID_REQUEST, and what came first is carried out", Leat: "INVALID_REQUEST, and nothing is",
+		Because:   "who is told that it was refused goes by that",
+		OnlyKafka: `after twice, all false\.Entries( = length |\.(Entity|Values))`, OnlyLeat: `after twice, all false\.Entries = length `,
+	},
+	{
 		Key: 55, Case: "TestDescribeQuorum", What: "the end of the metadata's log", Kafka: "that of `__cluster_metadata`", Leat: "that of the catalogue's log",
 		Because:   "it is another log with other records",
 		OnlyKafka: `the quorum v\d\..*\.(HighWatermark|LogEndOffset) = \d+`, OnlyLeat: `the quorum v\d\..*\.(HighWatermark|LogEndOffset) = \d+`,
