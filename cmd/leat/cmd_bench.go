@@ -158,7 +158,7 @@ type benchResult struct {
 }
 
 func (a *app) bench(ctx context.Context, o benchOptions, measure func(context.Context, load.Config) (load.Result, error)) error {
-	opts, err := producerOptions(o.acks, o.compression)
+	opts, err := producerOptions(o.acks, o.compression, deliveryTimeout)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,6 +24,7 @@ type produceOptions struct {
 	format      string
 	acks        string
 	compression string
+	timeout     time.Duration
 	tombstone   bool
 }
 
@@ -64,6 +66,7 @@ the broker has answered; the exit code is 1 if any one failed.`,
 	f.StringVarP(&o.format, "format", "f", "", "layout of the input, or json; default one value a line")
 	f.StringVar(&o.acks, "acks", "all", "what to wait for: all, 1 or 0")
 	f.StringVarP(&o.compression, "compression", "z", "none", "none, gzip, snappy, lz4 or zstd")
+	f.DurationVar(&o.timeout, "timeout", deliveryTimeout, "how long a record is tried for, from 1s on, before it counts as failed")
 	f.BoolVarP(&o.tombstone, "tombstone", "Z", false, "an empty value is null, a tombstone")
 	return cmd
 }
@@ -73,13 +76,22 @@ var compressions = map[string]kgo.CompressionCodec{
 	"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 }
 
-// producerOptions turns --acks and --compression into options of the client.
-func producerOptions(acks, compression string) ([]kgo.Opt, error) {
+// deliveryTimeout is how long a record is tried for: a broker may refuse it for as long
+// as its disk is full, and nobody wants to wait for that without being told. It is the
+// default of Kafka's delivery.timeout.ms.
+const deliveryTimeout = 2 * time.Minute
+
+// producerOptions turns --acks and --compression into options of the client, which
+// tries for so long.
+func producerOptions(acks, compression string, timeout time.Duration) ([]kgo.Opt, error) {
 	codec, ok := compressions[compression]
-	if !ok {
+	switch {
+	case !ok:
 		return nil, cli.Usagef("--compression %s: want none, gzip, snappy, lz4 or zstd", compression)
+	case timeout < time.Second: // the client takes no less
+		return nil, cli.Usagef("--timeout %v: want 1s or more", timeout)
 	}
-	opts := []kgo.Opt{kgo.ProducerBatchCompression(codec)}
+	opts := []kgo.Opt{kgo.ProducerBatchCompression(codec), kgo.RecordDeliveryTimeout(timeout)}
 	switch acks {
 	case "all", "-1":
 		opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))
@@ -94,7 +106,7 @@ func producerOptions(acks, compression string) ([]kgo.Opt, error) {
 }
 
 func (a *app) produce(ctx context.Context, o produceOptions, topic string) error {
-	opts, err := producerOptions(o.acks, o.compression)
+	opts, err := producerOptions(o.acks, o.compression, o.timeout)
 	if err != nil {
 		return err
 	}

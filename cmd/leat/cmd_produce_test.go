@@ -104,14 +104,14 @@ func TestProduceCountsFailures(t *testing.T) {
 	}
 }
 
-func TestProduceRefusedByTheBroker(t *testing.T) {
-	t.Parallel()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
-	if err != nil {
-		t.Fatal(err)
+// refusing is a cluster that answers every batch with an error.
+func refusing(t *testing.T, err *kerr.Error) *bench {
+	t.Helper()
+	c, cerr := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
+	if cerr != nil {
+		t.Fatal(cerr)
 	}
 	t.Cleanup(c.Close)
-	b := &bench{t: t, addr: c.ListenAddrs()[0]}
 	c.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		req := kreq.(*kmsg.ProduceRequest)
@@ -121,13 +121,19 @@ func TestProduceRefusedByTheBroker(t *testing.T) {
 			rt.Topic, rt.TopicID = t.Topic, t.TopicID
 			for _, p := range t.Partitions {
 				rp := kmsg.NewProduceResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+				rp.Partition, rp.ErrorCode = p.Partition, err.Code
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			resp.Topics = append(resp.Topics, rt)
 		}
 		return resp, nil, true
 	})
+	return &bench{t: t, addr: c.ListenAddrs()[0]}
+}
+
+func TestProduceRefusedByTheBroker(t *testing.T) {
+	t.Parallel()
+	b := refusing(t, kerr.TopicAuthorizationFailed)
 	b.stdin = strings.Repeat("x\n", 25)
 	r := b.run("produce", "in")
 	if r.code != 1 || strings.Count(r.err, "TOPIC_AUTHORIZATION_FAILED") != shown {
@@ -137,10 +143,23 @@ func TestProduceRefusedByTheBroker(t *testing.T) {
 	b.contains(r.err, "error: 25 of 25 records failed")
 }
 
+// A broker whose disk is full says so for as long as it is: nobody waits for ever.
+func TestProduceToAFullDiskEnds(t *testing.T) {
+	t.Parallel()
+	b := refusing(t, kerr.KafkaStorageError)
+	b.stdin = "x\n"
+	r := b.run("produce", "in", "--timeout", "1s")
+	if r.code != 1 {
+		t.Errorf("exit %d, %s", r.code, r.err)
+	}
+	b.same(r.out, "0 records produced\n")
+	b.contains(r.err, "error: 1 of 1 records failed")
+}
+
 func TestProduceUsage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "in")
-	for _, args := range []string{"produce", "produce in --acks 2", "produce in -z brotli", "produce in -H novalue", "produce in -f %q"} {
+	for _, args := range []string{"produce", "produce in --acks 2", "produce in -z brotli", "produce in -H novalue", "produce in -f %q", "produce in --timeout 1ms"} {
 		if r := b.run(strings.Fields(args)...); r.code != 2 {
 			t.Errorf("leat %s: exit %d, %s", args, r.code, r.err)
 		}
