@@ -84,7 +84,7 @@ func (h *house) httpPart() life.Part {
 			address := ""
 			if h.server != nil {
 				h.registry.MustRegister(storageMetrics(h.server)...)
-				h.registry.MustRegister(shareMetrics{h.server})
+				h.registry.MustRegister(shareMetrics{h.server}, quotaMetrics{h.server})
 				address = h.server.Advertised()
 			}
 			h.registry.MustRegister(lag.New(kadm.NewClient(client), lagTTL, address))

@@ -90,6 +90,7 @@ func (a *app) commands() []*cobra.Command {
 		a.consumeCommand(),
 		a.groupCommand(),
 		a.txnCommand(),
+		a.quotaCommand(),
 		a.benchCommand(),
 		a.versionCommand(),
 	}

@@ -78,8 +78,8 @@ func (q *Quotas) count(k quota.Kind, wait time.Duration) time.Duration {
 	return wait
 }
 
-// Throttled tells of each quota by Kafka's name for it how many answers it has delayed
-// what comes after, and for how long altogether.
+// Throttled tells of each quota of clients, by name, how many waits it has imposed, and for
+// how long altogether.
 func (q *Quotas) Throttled() (answers map[string]int64, waits map[string]time.Duration) {
 	answers, waits = map[string]int64{}, map[string]time.Duration{}
 	for k := range quota.Kinds {

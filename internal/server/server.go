@@ -182,6 +182,16 @@ func (s *Server) FencedPartitions() int { return s.broker.FencedPartitions() }
 // start: their offsets are refused, all others are served.
 func (s *Server) DamagedRanges() int { return len(s.broker.Store.Damage()) }
 
+// Throttled returns, by the name of the quota, how many waits clients were told for
+// going beyond it since the start, and how long these were altogether.
+func (s *Server) Throttled() (waits map[string]int64, times map[string]time.Duration) {
+	return s.broker.Quotas.Throttled()
+}
+
+// RejectedConnections returns how many connections were closed since the start because
+// their address had made more than its quota.
+func (s *Server) RejectedConnections() int64 { return s.broker.Quotas.Rejected() }
+
 // ScrubbedBytes returns how many bytes of segments were read back by rounds of the scrub
 // that have ended.
 func (s *Server) ScrubbedBytes() int64 { return s.broker.Scrubbed() }

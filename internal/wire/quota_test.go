@@ -89,7 +89,7 @@ func TestProduceQuota(t *testing.T) {
 			t.Errorf("%d bytes in %v", sent, took)
 		}
 		answers, wait := b.broker.Quotas.Throttled()
-		if answers["Produce"] < 30 || wait["Produce"] < took-20*time.Second || answers["Fetch"] != 0 {
+		if answers["producer_byte_rate"] < 30 || wait["producer_byte_rate"] < took-20*time.Second || answers["consumer_byte_rate"] != 0 {
 			t.Errorf("counts %v, %v", answers, wait)
 		}
 		// The wait is the connection's, whoever speaks next on it; without the quota there is none.

@@ -22,10 +22,8 @@ const (
 
 var kindNames = [Kinds]string{kafka.QuotaProducerByteRate, kafka.QuotaConsumerByteRate, kafka.QuotaRequestPercentage, kafka.QuotaControllerMutationRate}
 
-// String is the kind's name in metrics, and in Kafka's.
-func (k Kind) String() string {
-	return [Kinds]string{"Produce", "Fetch", "Request", "ControllerMutation"}[k]
-}
+// String is the name of the quota.
+func (k Kind) String() string { return kindNames[k] }
 
 // Client is who uses something: the user that a connection logged in as, and the client
 // id of a request, which may be empty.
