@@ -115,12 +115,19 @@ func Open(cfg Config) (_ *Broker, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	// Before the start counts: one that is refused for a typing error leaves the mark of
+	// a clean stop to the next.
+	configs, err := catalog.New(cfg.NodeID, cfg.Static)
+	if err != nil {
+		return nil, err
+	}
 	m, lock, err := openDir(cfg.FS, cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{
-		NodeID: cfg.NodeID, ClusterID: m.ClusterID, Epoch: m.Boots, Log: cfg.Log, fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, lock: lock,
+		Catalog: configs,
+		NodeID:  cfg.NodeID, ClusterID: m.ClusterID, Epoch: m.Boots, Log: cfg.Log, fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, lock: lock,
 		topics: map[string]*topic{}, byID: map[kafka.UUID]*topic{},
 	}
 	defer func() {
@@ -131,9 +138,6 @@ func Open(cfg Config) (_ *Broker, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if b.Catalog, err = catalog.New(cfg.NodeID, cfg.Static); err != nil {
-		return nil, err
-	}
 	opt := cfg.Store
 	opt.FS, opt.Dir, opt.Salt, opt.Epoch = cfg.FS, cfg.Dir, m.Salt, m.Boots
 	opt.Relaxed, opt.Logger, opt.Now = cfg.Relaxed, cfg.Log, cfg.Now

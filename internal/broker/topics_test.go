@@ -423,3 +423,25 @@ func TestFullDiskTakesTheBrokersOwnTopics(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A start that is refused for its configs is none: what a clean stop has left is as good
+// for the next one.
+func TestRefusedConfigsCountNoStart(t *testing.T) {
+	t.Parallel()
+	mem := vfs.NewMem()
+	b := openTopicsTest(t, mem, nil)
+	epoch := b.Epoch
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, static := range []map[string]string{{"no.such": "1"}, {"log.segment.bytes": "-5"}} {
+		if _, err := Open(Config{FS: mem, Dir: "/data", Static: static}); !errors.Is(err, kerr.InvalidConfig) {
+			t.Errorf("%v: %v", static, err)
+		}
+	}
+	b = openTopicsTest(t, mem, nil)
+	defer b.Close()
+	if !b.Recovery.Clean || b.Epoch != epoch+1 {
+		t.Errorf("clean %v, start %d after %d", b.Recovery.Clean, b.Epoch, epoch)
+	}
+}
