@@ -125,13 +125,18 @@ func (s *Store) submit(ops []Op, enqueue enqueue) ([]Result, Pos, error) {
 	return results, max(pos, u.wait), nil
 }
 
-// checkpointAt is how much the write-ahead log holds when a checkpoint is due: more of
-// it when many logs have changed, since a checkpoint pays for each of them, but never
-// more than half of its bound, and not so much that appends beside the checkpoint would
-// have to wait for memory.
+// checkpointAt is how much the write-ahead log holds when a checkpoint is due.
 func (s *Store) checkpointAt() int64 {
-	most := min(s.opt.WALFileSize*int64(s.opt.WALFiles)/2, s.wal.MaxMemory()/4*3)
-	return max(s.opt.CheckpointBytes, min(s.changed.Load()*perChangedLog, most))
+	return checkpointDue(s.opt.CheckpointBytes, s.changed.Load(), s.opt.WALFileSize*int64(s.opt.WALFiles), s.wal.MaxMemory())
+}
+
+// checkpointDue is how much the write-ahead log, which is bounded, holds when a
+// checkpoint is due: bytes, or more of it when many logs have changed, since a checkpoint
+// pays for each of them; but then never more than half of the bound, and in no case so
+// much that appends beside the checkpoint would have to wait for memory.
+func checkpointDue(bytes, changed, bound, memory int64) int64 {
+	memory = memory / 4 * 3
+	return max(min(bytes, memory), min(changed*perChangedLog, bound/2, memory))
 }
 
 // perChangedLog is how many bytes a checkpoint should have to write for each log.

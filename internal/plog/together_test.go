@@ -193,3 +193,23 @@ func TestTogetherAndLosePower(t *testing.T) {
 		s.Abandon()
 	}
 }
+
+func TestCheckpointComesInTime(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for _, c := range []struct {
+		what                                 string
+		bytes, changed, bound, memory, wants int64
+	}{
+		{"few logs", 32 * mib, 10, 256 * mib, 128 * mib, 32 * mib},
+		{"many", 32 * mib, 640, 256 * mib, 128 * mib, 60 * mib},
+		{"so many that appends would wait for memory", 32 * mib, 10_000, 256 * mib, 128 * mib, 96 * mib},
+		{"or for room in the log", 32 * mib, 10_000, 64 * mib, 1024 * mib, 32 * mib},
+		{"little memory, whatever has changed", 32 * mib, 10, 256 * mib, 16 * mib, 12 * mib},
+		{"and many logs", 32 * mib, 10_000, 256 * mib, 16 * mib, 12 * mib},
+	} {
+		if got := checkpointDue(c.bytes, c.changed, c.bound, c.memory); got != c.wants {
+			t.Errorf("%s: after %d bytes, want %d", c.what, got, c.wants)
+		}
+	}
+}
