@@ -160,7 +160,7 @@ func TestShareGroupsDoNotWaitForEachOther(t *testing.T) {
 	sp.shard.loaded.Store(false)
 	slow := b.beat("q", "b", 0)
 	made := make(chan int16, 1)
-	go func() { made <- b.Shares.makeGroup("other") }()
+	go func() { made <- b.Shares.makeGroup("other", false) }()
 	select {
 	case code := <-made:
 		if code != 0 {

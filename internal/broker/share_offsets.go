@@ -173,19 +173,21 @@ func (s *Shares) emptyGroup(group string) int16 {
 }
 
 // makeGroup makes a share group without members, if there is none: 0 or an error code.
-func (s *Shares) makeGroup(id string) (code int16) {
+// With check it only tells whether that could be.
+func (s *Shares) makeGroup(id string, check bool) (code int16) {
 	answered := sched.NewEvent()
 	done := func(c int16) {
 		code = c
 		answered.Set()
 	}
-	ask(s.b.Groups, id, func(t group.Token) group.Event { return group.MakeShare{Token: t, Group: id} }, done, done)
+	ask(s.b.Groups, id, func(t group.Token) group.Event { return group.MakeShare{Token: t, Group: id, Check: check} }, done, done)
 	answered.Wait()
 	return code
 }
 
 // AlterOffsets sets where a group without members reads on; one that does not exist is
-// made. It waits until that is on disk.
+// made, unless the request names nothing that it could begin with. It waits until that is
+// on disk.
 func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffsetsRequest) *kmsg.AlterShareGroupOffsetsResponse {
 	res := req.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
 	if req.GroupID == "" {
@@ -196,11 +198,17 @@ func (s *Shares) AlterOffsets(ctx context.Context, req *kmsg.AlterShareGroupOffs
 		res.ErrorCode = shareCode(err)
 		return res
 	}
-	if res.ErrorCode = s.makeGroup(req.GroupID); res.ErrorCode != 0 {
+	snap := s.b.Catalog.Snapshot()
+	nothing := !slices.ContainsFunc(req.Topics, func(rt kmsg.AlterShareGroupOffsetsRequestTopic) bool {
+		t := snap.Topic(rt.Topic)
+		return t != nil && slices.ContainsFunc(rt.Partitions, func(rp kmsg.AlterShareGroupOffsetsRequestTopicPartition) bool {
+			return rp.Partition >= 0 && rp.Partition < t.Partitions
+		})
+	})
+	if res.ErrorCode = s.makeGroup(req.GroupID, nothing); res.ErrorCode != 0 {
 		res.ErrorMessage = &kerr.TypedErrorForCode(res.ErrorCode).Description
 		return res
 	}
-	snap := s.b.Catalog.Snapshot()
 	var last plog.Pos
 	for _, rt := range req.Topics {
 		st := kmsg.NewAlterShareGroupOffsetsResponseTopic()

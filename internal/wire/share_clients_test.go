@@ -262,6 +262,18 @@ func TestShareGroupAdmin(t *testing.T) {
 	if a := ask[*kmsg.AlterShareGroupOffsetsResponse](c, nobody, 0); a.ErrorCode != kerr.InvalidGroupID.Code {
 		t.Errorf("altering the offsets of no id: %v", a.ErrorCode)
 	}
+	nobody.GroupID, nobody.Topics = "nope", []kmsg.AlterShareGroupOffsetsRequestTopic{
+		{Topic: "nosuch", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{}}},
+		{Topic: "t", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{Partition: 99}}},
+	}
+	if a := ask[*kmsg.AlterShareGroupOffsetsResponse](c, nobody, 0); a.ErrorCode != 0 || a.Topics[1].Partitions[0].ErrorCode != kerr.UnknownTopicOrPartition.Code {
+		t.Errorf("altering offsets where there are none: %+v", a)
+	}
+	gone := kmsg.NewPtrShareGroupDescribeRequest()
+	gone.GroupIDs = []string{"nope"}
+	if d := ask[*kmsg.ShareGroupDescribeResponse](c, gone, 1); d.Groups[0].ErrorCode != kerr.GroupIDNotFound.Code {
+		t.Errorf("it has made a group: %+v", d.Groups[0])
+	}
 	offsets := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
 	offsets.Groups = []kmsg.DescribeShareGroupOffsetsRequestGroup{{GroupID: "nope"}}
 	if o := ask[*kmsg.DescribeShareGroupOffsetsResponse](c, offsets, 1); len(o.Groups) != 1 || o.Groups[0].ErrorCode != 0 || len(o.Groups[0].Topics) != 0 {

@@ -23,10 +23,11 @@ type DescribeShare struct {
 
 // MakeShare makes a share group without members, if there is none: an administrator
 // sets where it is to begin. Answer: int16, an error code, when it is durable; one that
-// has members is NON_EMPTY_GROUP.
+// has members is NON_EMPTY_GROUP. Check only tells what the answer would be.
 type MakeShare struct {
 	Token Token
 	Group string
+	Check bool
 }
 
 func (MakeShare) event()      {}

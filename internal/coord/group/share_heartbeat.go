@@ -133,6 +133,9 @@ func (c *Coordinator) makeShare(e MakeShare) {
 	case g != nil && !g.vacant():
 		c.reply(e.Token, kerr.NonEmptyGroup.Code)
 		return
+	case e.Check:
+		c.reply(e.Token, int16(0))
+		return
 	}
 	ch := c.shareOf(strings.Clone(e.Group))
 	if ch.sg.epoch == 0 {
