@@ -10,7 +10,8 @@ import (
 )
 
 // consumerLies are answers to groups of the consumer protocol that are wrong in one small
-// thing, shareLies to share groups.
+// thing, expressionLies to those of them whose members read by expressions, shareLies to
+// share groups.
 var (
 	consumerLies = map[string]func(kmsg.Response){
 		"an epoch that is fenced is taken": func(r kmsg.Response) {
@@ -26,6 +27,29 @@ var (
 		"an assignment that is said to be behind": func(r kmsg.Response) {
 			if d, ok := r.(*kmsg.ConsumerGroupDescribeResponse); ok && d.Groups[0].State == "Stable" {
 				d.Groups[0].AssignmentEpoch--
+			}
+		},
+	}
+	expressionLies = map[string]func(kmsg.Response){
+		"an expression that cannot be read is taken": func(r kmsg.Response) {
+			if h, ok := r.(*kmsg.ConsumerGroupHeartbeatResponse); ok && h.ErrorCode == kerr.InvalidRegularExpression.Code {
+				h.ErrorCode = 0
+			}
+		},
+		"an expression that is not told": func(r kmsg.Response) {
+			if d, ok := r.(*kmsg.ConsumerGroupDescribeResponse); ok {
+				for i := range d.Groups[0].Members {
+					d.Groups[0].Members[i].SubscribedTopicRegex = kmsg.StringPtr("")
+				}
+			}
+		},
+		"a partition that nobody is said to have": func(r kmsg.Response) {
+			if d, ok := r.(*kmsg.ConsumerGroupDescribeResponse); ok {
+				for i := range d.Groups[0].Members {
+					if a := &d.Groups[0].Members[i].Assignment; len(a.TopicPartitions) > 1 {
+						a.TopicPartitions = a.TopicPartitions[:1]
+					}
+				}
 			}
 		},
 	}
@@ -51,6 +75,43 @@ var (
 				}
 			}
 		},
+		"a partition that is left out where there are several": func(r kmsg.Response) {
+			if f, ok := r.(*kmsg.ShareFetchResponse); ok && len(f.Topics) > 1 {
+				f.Topics = f.Topics[:1]
+			}
+		},
+		"a mistake about one of several partitions that is not told": func(r kmsg.Response) {
+			if f, ok := r.(*kmsg.ShareFetchResponse); ok && len(f.Topics) > 1 {
+				for _, t := range f.Topics {
+					for i := range t.Partitions {
+						t.Partitions[i].AcknowledgeErrorCode = 0
+					}
+				}
+			}
+		},
+		"offsets of a group with members that are changed": func(r kmsg.Response) {
+			if a, ok := r.(*kmsg.AlterShareGroupOffsetsResponse); ok && a.ErrorCode == kerr.NonEmptyGroup.Code {
+				a.ErrorCode = 0
+			}
+		},
+		"offsets of a topic that was not there are deleted": func(r kmsg.Response) {
+			if a, ok := r.(*kmsg.DeleteShareGroupOffsetsResponse); ok {
+				for i := range a.Topics {
+					a.Topics[i].ErrorCode = 0
+				}
+			}
+		},
+		"offsets that were deleted are told": func(r kmsg.Response) {
+			if o, ok := r.(*kmsg.DescribeShareGroupOffsetsResponse); ok {
+				for _, g := range o.Groups {
+					for _, t := range g.Topics {
+						for i := range t.Partitions {
+							t.Partitions[i].StartOffset = max(0, t.Partitions[i].StartOffset)
+						}
+					}
+				}
+			}
+		},
 	}
 )
 
@@ -60,7 +121,7 @@ func TestLiesOfGroupsAreFound(t *testing.T) {
 	for _, kind := range []struct {
 		ops  []op
 		lies map[string]func(kmsg.Response)
-	}{{consumerOps, consumerLies}, {shareOps, shareLies}} {
+	}{{consumerOps, consumerLies}, {expressionOps, expressionLies}, {shareOps, shareLies}} {
 		for seed := range uint64(5) {
 			if f := play(first, other, draw(kind.ops, seed, *length), newKnown(divergence.Of)); f != nil {
 				t.Fatalf("the same broker twice, seed %d:\n%s", seed, f)

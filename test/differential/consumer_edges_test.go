@@ -1,7 +1,9 @@
 package differential
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -59,5 +61,42 @@ func TestJoinThatCannotBeRead(t *testing.T) {
 			}
 		}
 		c.describe("after all")
+	})
+}
+
+// Topics that an expression matches come and go while its members only beat. Kafka looks
+// expressions up again within ten seconds.
+func TestExpressionFindsTopics(t *testing.T) {
+	compare(t, func(s *script) {
+		c := s.consumers("t0", 2)
+		expression := "t.-" + s.run
+		join := c.joining("a", []string{}...)
+		join.SubscribedTopicRegex = &expression
+		c.send("a joins", "a", join)
+		until := func(label string, partitions int) {
+			for end := time.Now().Add(patience); len(c.has["a"]) != partitions; {
+				req := c.request("a", c.epoch["a"])
+				resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](s.side, req, 1)
+				if resp.ErrorCode != 0 || time.Now().After(end) {
+					t.Fatalf("%s: %s: error %d, and a has %v", s.name, label, resp.ErrorCode, c.has["a"])
+				}
+				c.epoch["a"] = resp.MemberEpoch
+				if resp.Assignment != nil {
+					c.has["a"] = nil
+					for _, t := range resp.Assignment.Topics {
+						c.has["a"] = append(c.has["a"], t.Partitions...)
+					}
+				}
+			}
+			s.say(label, fmt.Sprint("a has ", len(c.has["a"])))
+		}
+		until("at first", 2)
+		s.topic("t1", 3)
+		s.topic("u1", 4)
+		until("when t1 has come", 5)
+		del := kmsg.NewPtrDeleteTopicsRequest()
+		del.TopicNames, del.TimeoutMillis = []string{c.topic}, 10_000
+		s.note("t0 goes", del, 5)
+		until("when t0 has gone", 3)
 	})
 }

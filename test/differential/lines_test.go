@@ -30,7 +30,7 @@ type script struct {
 	thin    func(kmsg.Response) // takes out of an answer what is not compared
 	// base is the moment the case counts from, the same on both sides (ms).
 	base int64
-	// counted: the epochs of a share group are told from this one on; 0 for as they are.
+	// counted: the epochs of a group are told from this one on; 0 for as they are.
 	counted int32
 	// internal: the topics of the brokers' own state are compared, too.
 	internal bool
@@ -79,7 +79,7 @@ func (s *script) walk(at string, v reflect.Value) {
 			switch {
 			case !f.IsExported() || ignored[f.Name]:
 			case f.Name == "Epoch" && v.FieldByName("AssignmentEpoch").IsValid(): // a group's, not a leader's
-				s.walk(at+".Epoch", v.Field(i))
+				s.groupEpoch(at+".Epoch", int32(v.Field(i).Int()))
 			default:
 				s.field(at, f.Name, v.Field(i))
 			}
@@ -204,11 +204,7 @@ func (s *script) field(at, name string, v reflect.Value) {
 	case "LeaderEpoch", "Epoch", "CoordinatorEpoch":
 		s.say(at, s.relative(int32(v.Int())))
 	case "MemberEpoch", "GroupEpoch", "AssignmentEpoch":
-		if epoch := int32(v.Int()); s.counted == 0 || epoch <= 0 {
-			s.say(at, fmt.Sprint(epoch))
-		} else {
-			s.say(at, fmt.Sprintf("settled%+d", epoch-s.counted))
-		}
+		s.groupEpoch(at, int32(v.Int()))
 	case "ClusterID", "FinalizedFeaturesEpoch":
 		s.say(at, map[bool]string{true: "none", false: "some"}[fmt.Sprint(v.Interface()) == "-1" || v.Kind() == reflect.Pointer && v.IsNil()])
 	case "SessionID":
@@ -233,6 +229,15 @@ func (s *script) field(at, name string, v reflect.Value) {
 		s.batches(at, v.Bytes(), v.IsNil())
 	default:
 		s.walk(at, v)
+	}
+}
+
+// groupEpoch is an epoch of a group or of a member.
+func (s *script) groupEpoch(at string, epoch int32) {
+	if s.counted == 0 || epoch <= 0 {
+		s.say(at, fmt.Sprint(epoch))
+	} else {
+		s.say(at, fmt.Sprintf("settled%+d", epoch-s.counted))
 	}
 }
 

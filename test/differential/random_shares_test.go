@@ -25,9 +25,10 @@ var shareOps = []op{
 	{"fetch", 26, (*world).shareFetchStep},
 	{"acknowledge", 24, (*world).shareAcknowledgeStep},
 	{"produce", 6, (*world).shareProduceStep},
-	{"describe offsets", 3, (*world).describeShareOffsetsStep},
-	{"alter offsets", 2, (*world).alterShareOffsetsStep},
-	{"delete offsets", 1, (*world).deleteShareOffsetsStep},
+	{"fetch several", 12, (*world).shareSeveralStep},
+	{"describe offsets", 4, (*world).describeShareOffsetsStep},
+	{"alter offsets", 3, (*world).alterShareOffsetsStep},
+	{"delete offsets", 2, (*world).deleteShareOffsetsStep},
 	{"config", 1, (*world).groupConfigStep},
 	{"describe config", 1, (*world).describeGroupConfigStep},
 	{"describe groups", 2, (*world).describeGroupsStep},
@@ -68,6 +69,8 @@ var shareParts = [2]int32{2, 1}
 func (w *world) sharesStep(d *dice) {
 	w.thin = withoutChance
 	w.setupStep(d)
+	w.batchEnd(0, 0, 2)
+	w.batchEnd(0, 0, 5)
 	for p := range shareParts[0] {
 		w.shareProduce(0, p, "d", "e")
 	}
@@ -81,7 +84,7 @@ func (w *world) sharesStep(d *dice) {
 		w.shareJoin(g, sharers[0], []int{0, 1})
 		for slot, n := range shareParts {
 			for p := range n {
-				w.shareOnce(g, slot, p)
+				w.shareOnce(g, slot, p, 0)
 			}
 		}
 	}
@@ -96,6 +99,17 @@ func withoutChance(resp kmsg.Response) {
 			for j := range g.Groups[i].Members {
 				if len(g.Groups[i].Members) > 1 { // by the order of hash tables over ids that are random
 					g.Groups[i].Members[j].Assignment.TopicPartitions = nil
+				}
+			}
+		}
+	}
+	if o, ok := resp.(*kmsg.DescribeShareGroupOffsetsResponse); ok {
+		for _, g := range o.Groups {
+			for _, t := range g.Topics {
+				for i, p := range t.Partitions {
+					if p.StartOffset == -1 && p.LeaderEpoch == 0 { // it is none, whatever the topic's is
+						t.Partitions[i].LeaderEpoch = -1
+					}
 				}
 			}
 		}
@@ -132,27 +146,47 @@ func joined(in []kmsg.ShareFetchResponseTopicPartitionAcquiredRecord) (out []kms
 	return out
 }
 
-// shareOnce takes a record and gives it back.
-func (w *world) shareOnce(group, slot int, partition int32) {
+// shareOnce takes the first record that a group has to have, and gives it back. Until it is
+// that one Kafka has another in its cache, and hears of it by what is given back.
+func (w *world) shareOnce(group, slot int, partition int32, first int64) {
 	w.t.Helper()
+	at := place{group, slot, partition}
+	var last string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		req := w.shareFetch(group, shareID("first"), 0)
 		req.MaxWaitMillis, req.MaxRecords, req.ShareAcquireMode = 500, 1, 1
 		req.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: w.ids[slot], Partitions: []kmsg.ShareFetchRequestTopicPartition{{Partition: partition, PartitionMaxBytes: 1 << 20}}}}
 		resp := ask[*kmsg.ShareFetchResponse](w.side, req, 2)
-		got := len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 && len(resp.Topics[0].Partitions[0].AcquiredRecords) == 1
 		end := kmsg.NewPtrShareAcknowledgeRequest()
 		end.GroupID, end.MemberID, end.ShareSessionEpoch = req.GroupID, req.MemberID, -1
-		if got {
+		got := int64(-1)
+		if len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 && len(resp.Topics[0].Partitions[0].AcquiredRecords) == 1 {
+			got = resp.Topics[0].Partitions[0].AcquiredRecords[0].FirstOffset
 			end.Topics = []kmsg.ShareAcknowledgeRequestTopic{{TopicID: w.ids[slot], Partitions: []kmsg.ShareAcknowledgeRequestTopicPartition{{
-				Partition: partition, AcknowledgementBatches: []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch{{AcknowledgeTypes: []int8{2}}}}}}}
+				Partition: partition, AcknowledgementBatches: []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch{{FirstOffset: got, LastOffset: got, AcknowledgeTypes: []int8{2}}}}}}}
 		}
 		ask[*kmsg.ShareAcknowledgeResponse](w.side, end, 1)
-		if got {
+		if last = fmt.Sprintf("it had %d, with error %d, %v", got, resp.ErrorCode, resp.Topics); got == first {
+			w.reached[at], w.cached[at] = max(w.reached[at], first+1), true
 			return
 		}
 	}
-	w.t.Fatal(w.name, ": a share group never gets a record")
+	w.t.Fatalf("%s: a share group never gets record %d of t%d/%d after %s; at last %s", w.name, first, slot, partition, w.label, last)
+}
+
+// shareAfresh is shareOnce for the partitions whose offsets were deleted and which somebody
+// wants again: Kafka begins with them some time after they are assigned.
+func (w *world) shareAfresh(group int) {
+	for _, m := range w.sharing[group] {
+		for _, slot := range m.topics {
+			for p := range shareParts[slot] {
+				if at := (place{group, slot, p}); m.joined && w.afresh[at] {
+					delete(w.afresh, at)
+					w.shareOnce(group, slot, p, 0)
+				}
+			}
+		}
+	}
 }
 
 func (w *world) shareFetch(group int, member string, session int32) *kmsg.ShareFetchRequest {
@@ -182,6 +216,7 @@ func (w *world) shareJoin(group int, member string, slots []int) {
 		m.joined, m.epoch, m.topics = true, resp.MemberEpoch, slots
 		w.sharing[group][member] = m
 		w.shareSettle(group)
+		w.shareAfresh(group)
 	}
 }
 
@@ -233,7 +268,15 @@ func (w *world) shareSettle(group int) {
 func (w *world) shareProduce(slot int, partition int32, values ...string) {
 	req := produce(w.topicName(slot), w.ids[slot], -1, w.batch(kafka.BatchSpec{}, values...))
 	req.Topics[0].Partitions[0].Partition = partition
-	w.ask(fmt.Sprintf("t%d/%d x%d", slot, partition, len(values)), req, 9)
+	resp, _ := w.ask(fmt.Sprintf("t%d/%d x%d", slot, partition, len(values)), req, 9).(*kmsg.ProduceResponse)
+	if resp != nil {
+		w.batchEnd(slot, partition, resp.Topics[0].Partitions[0].BaseOffset+int64(len(values))-1)
+	}
+}
+
+func (w *world) batchEnd(slot int, partition int32, last int64) {
+	at := place{slot: slot, partition: partition}
+	w.batchEnds[at] = append(w.batchEnds[at], last)
 }
 
 func (w *world) shareProduceStep(d *dice) {
@@ -311,6 +354,7 @@ func (w *world) shareBeatStep(d *dice) {
 		m.epoch, m.topics = resp.MemberEpoch, slots
 		w.sharing[group][id] = m
 		w.shareSettle(group)
+		w.shareAfresh(group)
 		req = w.shareHeartbeat(group, id, w.sharing[group][id].epoch)
 	}
 	w.beatShare(group, label+" beats as "+how, req)
@@ -318,8 +362,12 @@ func (w *world) shareBeatStep(d *dice) {
 
 func (w *world) shareLeaveStep(d *dice) {
 	group, id, label := w.sharer(d)
-	m := w.sharing[group][id]
-	// First it ends its session, as clients do; else: TestShareGroupEdges.
+	w.shareLeave(group, id, label)
+}
+
+// shareEnd ends the session of a member, which accepts what it has.
+func (w *world) shareEnd(group int, id string) (m sharer) {
+	m = w.sharing[group][id]
 	w.rest(group, id, &m)
 	end := kmsg.NewPtrShareAcknowledgeRequest()
 	name := w.groupName(group)
@@ -327,6 +375,13 @@ func (w *world) shareLeaveStep(d *dice) {
 	ask[*kmsg.ShareAcknowledgeResponse](w.side, end, 1)
 	m.session, m.taken = 0, nil
 	w.sharing[group][id] = m
+	return m
+}
+
+// shareLeave ends a member's session, as clients do (else: TestShareGroupEdges), and
+// takes it out of the group.
+func (w *world) shareLeave(group int, id, label string) {
+	m := w.shareEnd(group, id)
 	resp := w.beatShare(group, label+" leaves", w.shareHeartbeat(group, id, -1))
 	if resp != nil && resp.ErrorCode == 0 {
 		m.joined = false

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -62,9 +63,12 @@ func (w *world) shareFetchStep(d *dice) {
 	// One partition at a time: of several Kafka begins with another one each time.
 	slot := d.n(2)
 	partition := int32(d.n(int(shareParts[slot])))
+	if w.afresh[place{group, slot, partition}] {
+		return // Kafka begins with it some time after somebody joins
+	}
 	rp := kmsg.NewShareFetchRequestTopicPartition()
 	rp.Partition, rp.PartitionMaxBytes = partition, 1<<20
-	topic := w.idOf(slot)
+	topic, kind := w.idOf(slot), ""
 	switch pick(d, "", "", "", "", "", "", "", "nosuch partition", "none") { // nosuch topic: TestShareGroupEdges
 	case "nosuch partition":
 		rp.Partition = 7
@@ -89,9 +93,10 @@ func (w *world) shareFetchStep(d *dice) {
 	if topic != [16]byte{} {
 		what += fmt.Sprintf(" t%d/%d", slot, rp.Partition)
 		if d.one(3) && session != 0 && rp.Partition != 7 {
-			batches, said := w.acknowledgements(d, &m, session == -1, slot, rp.Partition, &req.IsRenewAck)
+			batches, said := w.acknowledgements(d, group, &m, false, slot, rp.Partition, &req.IsRenewAck)
 			for _, b := range batches {
 				rp.AcknowledgementBatches = append(rp.AcknowledgementBatches, kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch(b))
+				kind = w.ofBegun(group, slot, rp.Partition, b.LastOffset)
 			}
 			what += said
 			if len(batches) > 0 && slices.Contains(batches[0].AcknowledgeTypes, 2) {
@@ -101,19 +106,56 @@ func (w *world) shareFetchStep(d *dice) {
 			}
 		}
 		req.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: topic, Partitions: []kmsg.ShareFetchRequestTopicPartition{rp}}}
+		if w.name == "kafka" && !w.cached[place{group, slot, rp.Partition}] {
+			req.MaxWaitMillis = 500 // it reads its state first
+		}
+		w.cached[place{group, slot, rp.Partition}] = session >= 0
 	}
-	resp, _ := w.ask(what, req, version).(*kmsg.ShareFetchResponse)
+	resp, _ := w.askAs(kind, what, req, version).(*kmsg.ShareFetchResponse)
 	if resp != nil && resp.ErrorCode == 0 {
 		m.next(session)
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				for _, a := range p.AcquiredRecords {
-					m.taken = append(m.taken, acquired{slices.Index(w.ids[:], t.TopicID), p.Partition, a.FirstOffset, a.LastOffset})
-				}
+		w.took(group, &m, resp)
+	}
+	w.sharing[group][id] = m
+}
+
+// took notes which records have come.
+func (w *world) took(group int, m *sharer, resp *kmsg.ShareFetchResponse) {
+	for _, t := range resp.Topics {
+		slot := slices.Index(w.ids[:], t.TopicID)
+		for _, p := range t.Partitions {
+			for _, a := range p.AcquiredRecords {
+				m.taken = append(m.taken, acquired{slot, p.Partition, a.FirstOffset, a.LastOffset})
+				at := place{group, slot, p.Partition}
+				w.reached[at] = max(w.reached[at], a.LastOffset+1)
 			}
 		}
 	}
-	w.sharing[group][id] = m
+	slices.SortStableFunc(m.taken, func(a, b acquired) int { // brokers answer in any order
+		return cmp.Or(cmp.Compare(a.slot, b.slot), cmp.Compare(a.partition, b.partition))
+	})
+}
+
+// place is a partition of a share group.
+type place struct {
+	group, slot int
+	partition   int32
+}
+
+// ofBegun is what a request is told apart by whose range ends behind all that the group
+// has had of a partition, in a batch of which it has had some: such records may be in
+// Kafka's cache (TestShareGroupEdges).
+func (w *world) ofBegun(group, slot int, partition int32, last int64) string {
+	reached := w.reached[place{group, slot, partition}]
+	for _, end := range w.batchEnds[place{slot: slot, partition: partition}] {
+		if end >= reached-1 && reached > 0 {
+			if last >= reached && last <= end {
+				return " of a batch that was begun"
+			}
+			return ""
+		}
+	}
+	return ""
 }
 
 // next is the session after a request that was taken.
@@ -130,7 +172,10 @@ func (m *sharer) next(session int32) {
 
 // acknowledgements say something about records of a partition: mostly about some that the
 // member has.
-func (w *world) acknowledgements(d *dice, m *sharer, good bool, slot int, partition int32, renews *bool) (batches []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch, label string) {
+func (w *world) acknowledgements(d *dice, group int, m *sharer, good bool, slot int, partition int32, renews *bool) (batches []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch, label string) {
+	if !w.cached[place{group, slot, partition}] {
+		return nil, "" // what nobody has fetched since Kafka dropped its cache is not there for it
+	}
 	var mine []acquired
 	for _, a := range m.taken {
 		if a.slot == slot && a.partition == partition {
@@ -166,7 +211,7 @@ func (w *world) acknowledgements(d *dice, m *sharer, good bool, slot int, partit
 		b.AcknowledgeTypes = []int8{}
 	}
 	if good && (len(mine) == 0 || kind < 1 || kind > 3 || how != "" && how != "first" && how != "last") {
-		return nil, "" // no second mistake, and none at the end of a session: not compared
+		return nil, "" // no second mistake
 	}
 	batches = append(batches, b)
 	return batches, fmt.Sprintf(" acknowledges t%d/%d %d-%d as %v %s renewing %v", slot, partition, b.FirstOffset, b.LastOffset, b.AcknowledgeTypes, how, *renews)
@@ -194,7 +239,7 @@ func (w *world) shareAcknowledgeStep(d *dice) {
 	rp.Partition = partition
 	where := pick(d, "", "", "", "", "", "", "", "nosuch partition", "nosuch topic", "none")
 	var said string
-	rp.AcknowledgementBatches, said = w.acknowledgements(d, &m, session == -1 || where != "", slot, partition, &req.IsRenewAck)
+	rp.AcknowledgementBatches, said = w.acknowledgements(d, group, &m, where != "", slot, partition, &req.IsRenewAck)
 	what += said + " " + where
 	switch where {
 	case "nosuch partition":
@@ -202,65 +247,14 @@ func (w *world) shareAcknowledgeStep(d *dice) {
 	case "nosuch topic":
 		topic = [16]byte{15: 99}
 	}
+	kind := ""
 	if where != "none" && len(rp.AcknowledgementBatches) > 0 {
+		kind = w.ofBegun(group, slot, rp.Partition, rp.AcknowledgementBatches[0].LastOffset)
 		req.Topics = []kmsg.ShareAcknowledgeRequestTopic{{TopicID: topic, Partitions: []kmsg.ShareAcknowledgeRequestTopicPartition{rp}}}
 	}
-	resp, _ := w.ask(what, req, d.version(1, 2)).(*kmsg.ShareAcknowledgeResponse)
+	resp, _ := w.askAs(kind, what, req, d.version(1, 2)).(*kmsg.ShareAcknowledgeResponse)
 	if resp != nil && resp.ErrorCode == 0 {
 		m.next(session)
 	}
 	w.sharing[group][id] = m
-}
-
-func (w *world) describeShareOffsetsStep(d *dice) {
-	group := d.n(groups)
-	req := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
-	rg := kmsg.NewDescribeShareGroupOffsetsRequestGroup()
-	rg.GroupID = pick(d, w.groupName(group), w.groupName(group), w.groupName(group), "nosuch-"+w.run, "")
-	what := fmt.Sprintf("%q", rg.GroupID[:min(2, len(rg.GroupID))])
-	if rg.GroupID != w.groupName(group) || d.one(2) {
-		rg.Topics = nil
-		what += " all"
-	} else { // what is not there: TestShareGroupEdges
-		slot := d.n(2)
-		rg.Topics = []kmsg.DescribeShareGroupOffsetsRequestGroupTopic{{Topic: w.topicName(slot), Partitions: []int32{0, 1}[:shareParts[slot]]}}
-		what += " " + rg.Topics[0].Topic[:2]
-	}
-	req.Groups = append(req.Groups, rg)
-	w.ask(what, req, d.version(0, 1))
-}
-
-// alterShareOffsetsStep asks for what is refused while the group has members.
-func (w *world) alterShareOffsetsStep(d *dice) {
-	group := d.n(groups)
-	req := kmsg.NewPtrAlterShareGroupOffsetsRequest()
-	req.GroupID = pick(d, w.groupName(group), "")
-	if !w.shared(group) && req.GroupID != "" {
-		return // it would be done, with Kafka some time after the answer
-	}
-	rt := kmsg.NewAlterShareGroupOffsetsRequestTopic()
-	rt.Topic = w.topicName(d.n(3))
-	rt.Partitions = []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{Partition: pick[int32](d, 0, 7), StartOffset: int64(d.n(4)) - 1}}
-	req.Topics = append(req.Topics, rt)
-	w.ask(fmt.Sprintf("%q %v", req.GroupID[:min(2, len(req.GroupID))], rt.Partitions), req, 0)
-}
-
-func (w *world) shared(group int) bool {
-	for _, m := range w.sharing[group] {
-		if m.joined {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *world) deleteShareOffsetsStep(d *dice) {
-	group := d.n(groups)
-	req := kmsg.NewPtrDeleteShareGroupOffsetsRequest()
-	req.GroupID = pick(d, w.groupName(group), "nosuch-"+w.run, "")
-	if !w.shared(group) && req.GroupID == w.groupName(group) {
-		return // it would be done, with Kafka some time after the answer
-	}
-	req.Topics = []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: w.topicName(d.n(3))}}
-	w.ask(fmt.Sprintf("%q", req.GroupID[:min(2, len(req.GroupID))]), req, 0)
 }

@@ -25,7 +25,7 @@ var (
 // again in a replay, also when steps before it are left out.
 type step struct {
 	op  *op
-	raw [16]uint16
+	raw [24]uint16
 }
 
 // op is a kind of step.
@@ -96,7 +96,7 @@ type known struct {
 
 func newKnown(differs func(test string) []divergence.Wire) *known {
 	k := &known{met: map[int]bool{}}
-	for _, test := range []string{"TestRandomSequences", "TestRandomTransactions", "TestRandomConsumerGroups", "TestRandomShareGroups", "TestShareGroupEdges"} {
+	for _, test := range []string{"TestRandomSequences", "TestRandomTransactions", "TestRandomConsumerGroups", "TestRandomExpressions", "TestRandomShareGroups", "TestShareGroupEdges"} {
 		k.list = append(k.list, differs(test)...)
 	}
 	return k
@@ -218,6 +218,9 @@ func TestRandomTransactions(t *testing.T) { random(t, txnOps, 1) }
 
 // The same for groups of the consumer protocol (KIP-848).
 func TestRandomConsumerGroups(t *testing.T) { random(t, consumerOps, 1) }
+
+// The same for members that name topics by regular expressions; few, as Kafka takes its time.
+func TestRandomExpressions(t *testing.T) { random(t, expressionOps, 20) }
 
 // The same for share groups; fewer, as each of them waits for much that Kafka does in its
 // own time.

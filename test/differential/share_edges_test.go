@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -51,7 +52,17 @@ func TestShareGroupEdges(t *testing.T) {
 		nobodys.GroupID = &name
 		b := &nobodys.Topics[0].Partitions[0].AcknowledgementBatches[0]
 		b.FirstOffset, b.LastOffset = 1, 1
-		w.ask("records that nobody holds", nobodys, 2)
+		w.askAs(w.ofBegun(1, 0, 0, 1), "records that nobody holds", nobodys, 2)
+		all := w.shareFetch(0, sharers[1], 0)
+		all.Topics = ref(1, 0)
+		w.note("all of another topic", all, 2)
+		member := sharers[1]
+		for session, to := range []int64{2, 4} {
+			done := acks(int32(session+1), 1, 1)
+			done.MemberID, done.Topics[0].TopicID = &member, w.ids[1]
+			done.Topics[0].Partitions[0].AcknowledgementBatches[0].LastOffset = to
+			w.ask(fmt.Sprint("accepted, to ", to), done, 2)
+		}
 		w.epoch = 0 // what is told of a topic that is not there has none, whatever others begin with
 		offsets := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
 		rg := kmsg.NewDescribeShareGroupOffsetsRequestGroup()

@@ -42,6 +42,13 @@ type world struct {
 	crowd   [groups]map[string]consumer // by member id
 	sharing [groups]map[string]sharer   // by member id
 	settled [groups]int32               // the share group's epoch at which it had settled
+	fresh   int                         // groups with expressions
+	reached map[place]int64             // the offset behind all that a share group has had
+	// batchEnds are the last offsets of the batches of a partition, whose group is 0.
+	batchEnds map[place][]int64
+	// afresh are the partitions in which a share group has to begin once more.
+	afresh map[place]bool
+	cached map[place]bool // somebody has fetched from it: Kafka knows it
 }
 
 // member is the one member of a classic group.
@@ -58,7 +65,8 @@ func (w *world) begin(run string, base int64) {
 	w.script = newScript(keep.side, run, base)
 	w.script.tamper = keep.tamper
 	w.epoch, w.ids, w.next, w.epochs = w.firstEpoch(), [slots][16]byte{}, map[string]int32{}, [producers]int16{}
-	w.changed, w.cut, w.gzip = false, map[string]bool{}, false
+	w.changed, w.cut, w.gzip, w.fresh = false, map[string]bool{}, false, 0
+	w.reached, w.batchEnds, w.afresh, w.cached = map[place]int64{}, map[place][]int64{}, map[place]bool{}, map[place]bool{}
 	for i := range w.pid {
 		w.pid[i] = w.producerID()
 		w.producer(w.pid[i]) // named by their order
