@@ -44,7 +44,10 @@ var verbs = map[string]func(*world, args) error{
 		w.step(DescribeShare{"describe-share", a.str("group", "g")})
 		return nil
 	},
-	"make-share": func(w *world, a args) error { w.step(MakeShare{"make-share", a.str("group", "g"), a.str("check", "") == "yes"}); return nil },
+	"make-share": func(w *world, a args) error {
+		w.step(MakeShare{"make-share", a.str("group", "g"), a.str("check", "") == "yes"})
+		return nil
+	},
 
 	// Consumer groups.
 	"topics":   (*world).topicsVerb,
