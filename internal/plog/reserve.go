@@ -3,17 +3,13 @@ package plog
 import (
 	"io/fs"
 
+	"github.com/leatdev/leat/internal/mutant"
 	"github.com/leatdev/leat/internal/vfs"
 )
 
-const (
-	// reserveAfter is from which size on a segment that large batches go to has blocks
-	// taken ahead: a log that has shown that it grows.
-	reserveAfter = 1 << 20
-	// reserveMost is how many bytes are taken ahead at a time, and an eighth of what the
-	// segment has: so much more than their batches may logs take of the disk.
-	reserveMost = 8 << 20
-)
+// reserveMost is how many bytes are taken ahead at a time, and an eighth of what the
+// segment has: so much more than their batches may logs take of the disk.
+const reserveMost = 8 << 20
 
 // reserve takes blocks behind the end of a segment's file before n more bytes need them.
 // The file does not become longer by it: what a sync has to look for and to write of the
@@ -30,7 +26,7 @@ func (s *Store) reserve(seg *segment, f *openFile, n int) {
 	}
 	// What is free may be wanted by others at this moment, and a start after a crash
 	// needs the reserve before it gives back what was taken here.
-	ahead := max(min(int64(seg.end)/8, reserveMost), int64(n))
+	ahead := max(min(int64(seg.end)/reservePart, reserveMost), int64(n))
 	if room, err := s.room(); err == nil && ahead <= room/8 {
 		r.Reserve(int64(seg.end), ahead)
 		seg.reserved = int64(seg.end) + ahead
@@ -40,7 +36,7 @@ func (s *Store) reserve(seg *segment, f *openFile, n int) {
 // giveBack gives back the blocks that were taken behind the end of a segment to which
 // nothing will be added. When that fails they go with the segment.
 func (s *Store) giveBack(l *Log, seg *segment, end uint32) {
-	if seg.reserved <= int64(end) {
+	if seg.reserved <= int64(end) || mutant.On("blocks-kept") {
 		return
 	}
 	f, err := s.files.open(seg.file(l.dir(), logSuffix), s.opt.FS.Open)
@@ -66,4 +62,6 @@ func (s *Store) giveBackAll() {
 }
 
 // spare tells whether a crash has left blocks behind the end of a file.
-func spare(info fs.FileInfo) bool { return vfs.Taken(info)-info.Size() >= reserveAfter }
+func spare(info fs.FileInfo) bool {
+	return vfs.Taken(info)-info.Size() >= reserveAfter && !mutant.On("blocks-kept-by-start")
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/leatdev/leat/internal/catalog"
 	"github.com/leatdev/leat/internal/plog"
 	"github.com/leatdev/leat/internal/sched"
+	"github.com/leatdev/leat/internal/vfs"
 )
 
 // check compares a broker that has just started with what clients remember:
@@ -302,6 +303,34 @@ func (r *run) leftovers() error {
 		}
 		if !known {
 			return fmt.Errorf("directory %s is of no topic", name)
+		}
+		if err := r.ahead("/data/logs/" + name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ahead looks for segments of a topic that have blocks behind their end.
+func (r *run) ahead(topic string) error {
+	parts, err := r.d.mem.List(topic)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		files, err := r.d.mem.List(topic + "/" + part)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			name := topic + "/" + part + "/" + file
+			info, err := r.d.mem.Stat(name)
+			if err != nil {
+				return err
+			}
+			if taken := vfs.Taken(info); taken-info.Size() >= 4096 { // a page may be taken in part
+				return fmt.Errorf("%s has %d bytes, and blocks for %d", name, info.Size(), taken)
+			}
 		}
 	}
 	return nil

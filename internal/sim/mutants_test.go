@@ -42,6 +42,8 @@ var mutants = []struct {
 	{"unverified-read", `served as good|holds another|is no batch`, 600},
 	{"recovery-sync", loss, 200},
 	{"left-file-idle", loss, 200},
+	{"blocks-kept", `and blocks for`, 100},
+	{"blocks-kept-by-start", `and blocks for`, 200},
 	{"marker-apart", `a transaction that nobody has open hangs|records are committed|is committed, and the group.s offset is`, 600},
 	{"partition-late", `a transaction that nobody has open hangs`, 300},
 	{"early-laststable", `has no durable end`, 60},

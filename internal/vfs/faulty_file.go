@@ -42,6 +42,14 @@ func (o *faultyFile) WritevAt(bufs [][]byte, off int64) (int64, error) {
 	return o.write(bufs, off, func() (int64, error) { return o.file.WritevAt(bufs, off) })
 }
 
+// Reserve implements Reserver, as far as the file does. It is no operation that could
+// fail.
+func (o *faultyFile) Reserve(off, n int64) {
+	if r, ok := o.file.(Reserver); ok {
+		r.Reserve(off, n)
+	}
+}
+
 func (o *faultyFile) write(bufs [][]byte, off int64, run func() (int64, error)) (n int64, err error) {
 	var size int64
 	for _, b := range bufs {

@@ -305,7 +305,7 @@ func (m *Mem) Stat(name string) (fs.FileInfo, error) {
 	}
 	info := memInfo{name: path.Base(path.Clean("/" + name)), dir: n.isDir()}
 	if !info.dir {
-		info.size = n.file.length()
+		info.size, info.taken = n.file.space()
 	}
 	return info, nil
 }
@@ -403,16 +403,19 @@ func (l *memLock) Close() error {
 }
 
 type memInfo struct {
-	name string
-	size int64
-	dir  bool
+	name        string
+	size, taken int64
+	dir         bool
 }
+
+// memTaken is what Sys tells of a file: see Taken.
+type memTaken int64
 
 func (i memInfo) Name() string       { return i.name }
 func (i memInfo) Size() int64        { return i.size }
 func (i memInfo) ModTime() time.Time { return time.Time{} }
 func (i memInfo) IsDir() bool        { return i.dir }
-func (i memInfo) Sys() any           { return nil }
+func (i memInfo) Sys() any           { return memTaken(i.taken) }
 func (i memInfo) Mode() fs.FileMode {
 	if i.dir {
 		return fs.ModeDir | 0o755

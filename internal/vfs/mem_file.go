@@ -121,6 +121,14 @@ func (o *memFile) Allocate(size int64) error {
 	return nil
 }
 
+// Reserve implements Reserver.
+func (o *memFile) Reserve(off, n int64) {
+	if o.begin("reserve", true) == nil {
+		defer o.m.whole.RUnlock()
+		o.f.reserve(off + n)
+	}
+}
+
 func (o *memFile) Size() (int64, error) {
 	if err := o.begin("size", false); err != nil {
 		return 0, err

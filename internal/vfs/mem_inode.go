@@ -93,6 +93,20 @@ func (f *inode) length() int64 {
 	return f.size
 }
 
+// space returns the file's length and the bytes of its pages, those behind its end too.
+func (f *inode) space() (size, taken int64) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.size, f.taken
+}
+
+// reserve takes the space for a file of size bytes, when there is so much.
+func (f *inode) reserve(size int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.take(size)
+}
+
 func (f *inode) readAt(p []byte, off int64) (int, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -211,7 +225,8 @@ func (f *inode) truncate(size int64) {
 				f.put(idx, int(from), zeros[from:], seq)
 			}
 		}
-		back := f.taken - pageEnd(size)
+	}
+	if back := f.taken - pageEnd(size); size <= f.size && back > 0 {
 		f.m.space.take(-back)
 		f.taken -= back
 	}

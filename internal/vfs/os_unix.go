@@ -114,11 +114,14 @@ func (OS) Free(name string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// Taken returns how many bytes the blocks of a file of OS take, those behind its end
-// too; 0 for files of other kinds.
+// Taken returns how many bytes the blocks of a file of OS or Mem take, those behind its
+// end too; 0 for files of other kinds.
 func Taken(info fs.FileInfo) int64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+	switch st := info.Sys().(type) {
+	case *syscall.Stat_t:
 		return st.Blocks * 512
+	case memTaken:
+		return int64(st)
 	}
 	return 0
 }
