@@ -87,6 +87,15 @@ func (t *Txns) List(req *kmsg.ListTransactionsRequest, done func(*kmsg.ListTrans
 	if req.Version >= 1 {
 		e.OpenMillis = req.DurationFilterMillis
 	}
+	if p := req.TransactionalIDPattern; p != nil && *p != "" {
+		re, err := regexp.Compile(`^(?:` + *p + `)$`)
+		if err != nil {
+			res.ErrorCode = kerr.InvalidRegularExpression.Code
+			done(res)
+			return
+		}
+		e.Matches = re.MatchString
+	}
 	for _, name := range req.StateFilters {
 		if s, ok := txn.StateNamed(name); ok {
 			e.States = append(e.States, s)
@@ -97,15 +106,6 @@ func (t *Txns) List(req *kmsg.ListTransactionsRequest, done func(*kmsg.ListTrans
 	if len(req.StateFilters) > 0 && len(e.States) == 0 {
 		done(res) // nothing is in a state that does not exist
 		return
-	}
-	if p := req.TransactionalIDPattern; p != nil && *p != "" {
-		re, err := regexp.Compile(`^(?:` + *p + `)$`)
-		if err != nil {
-			res.ErrorCode = kerr.InvalidRegularExpression.Code
-			done(res)
-			return
-		}
-		e.Matches = re.MatchString
 	}
 	shards, loading := t.shards.working()
 	if loading {

@@ -366,7 +366,9 @@ func TestAdministerTransactions(t *testing.T) {
 					t.Errorf("%q: %+v", pattern, res)
 				}
 			}
-			if res := list(version, func(r *kmsg.ListTransactionsRequest) { r.TransactionalIDPattern = kmsg.StringPtr("(") }); res.ErrorCode != kerr.InvalidRegularExpression.Code {
+			if res := list(version, func(r *kmsg.ListTransactionsRequest) {
+				r.TransactionalIDPattern, r.StateFilters = kmsg.StringPtr("("), []string{"Nosuch"}
+			}); res.ErrorCode != kerr.InvalidRegularExpression.Code || len(res.UnknownStateFilters) != 0 {
 				t.Errorf("%+v", res)
 			}
 		}
