@@ -61,7 +61,20 @@ func (w *world) fetchOffsetsStep(d *dice) {
 		rg.Topics = append(rg.Topics, gt)
 	}
 	req.Groups = append(req.Groups, rg)
-	w.ask(fmt.Sprintf("g%d %s all %v", group, label, all), req, version)
+	what := fmt.Sprintf("g%d %s all %v", group, label, all)
+	if version >= 8 && d.one(2) { // several groups, each with topics of its own
+		more := kmsg.NewOffsetFetchRequestGroup()
+		more.Group = pick(d, w.groupName(1-group), w.groupName(1-group), w.groupName(1-group), "nosuch-"+w.run)
+		what += " and " + more.Group[:2]
+		for slot := range 1 + d.n(slots) {
+			gt := kmsg.NewOffsetFetchRequestGroupTopic()
+			gt.Topic, gt.TopicID, gt.Partitions = w.topicName(slot), w.idOf(slot), []int32{0, 1}
+			more.Topics = append(more.Topics, gt)
+			what += fmt.Sprint(" t", slot)
+		}
+		req.Groups = append(req.Groups, more)
+	}
+	w.ask(what, req, version)
 }
 
 func (w *world) deleteOffsetsStep(d *dice) {

@@ -98,6 +98,15 @@ func (w *world) as(d *dice) (slot int, id string, t txnState, label string) {
 	return slot, id, t, fmt.Sprintf("x%d as %s", slot, how)
 }
 
+// txnsStep is how such a sequence begins: one of the transactional ids has its producer.
+func (w *world) txnsStep(d *dice) {
+	w.setupStep(d)
+	req := kmsg.NewPtrInitProducerIDRequest()
+	id := w.txnID(0)
+	req.TransactionalID, req.TransactionTimeoutMillis = &id, 60_000
+	w.begun(0, "x0", req, 4)
+}
+
 func (w *world) initStep(d *dice) {
 	slot := d.n(txns)
 	req := kmsg.NewPtrInitProducerIDRequest()
@@ -259,9 +268,10 @@ func (w *world) describeTxnsStep(d *dice) {
 		}
 		version := d.version(0, 2)
 		if version == 2 && d.one(2) {
-			req.TransactionalIDPattern = kmsg.StringPtr(pick(d, "x0.*", "nothing", "x1-[A-Z0-9]+"))
+			req.TransactionalIDPattern = kmsg.StringPtr(pick(d, "x0.*", "nothing", "x1-[A-Z0-9]+", "x", ".*", "", "(", "(?i)X[01]-.*", "x1|x0-.*"))
 		}
-		w.insist(fmt.Sprintf("%q of x%d %v", req.StateFilters, slot, len(req.ProducerIDFilters) > 0), req, version)
+		req.DurationFilterMillis = pick[int64](d, -1, -1, -1, 3_600_000) // nothing takes that long
+		w.insist(fmt.Sprintf("%q of x%d %v like %s for %d", req.StateFilters, slot, len(req.ProducerIDFilters) > 0, text(req.TransactionalIDPattern), req.DurationFilterMillis), req, version)
 	case 2:
 		req := kmsg.NewPtrDescribeProducersRequest()
 		name, _, label := w.topicOf(d)
@@ -285,7 +295,7 @@ func (w *world) readCommittedStep(d *dice) {
 
 // txnOps are the kinds of steps of random transactions.
 var txnOps = []op{
-	{"setup", 0, (*world).setupStep},
+	{"setup", 0, (*world).txnsStep},
 	{"init", 8, (*world).initStep},
 	{"add partitions", 10, (*world).addPartitionsStep},
 	{"transactional", 20, (*world).transactionalStep},

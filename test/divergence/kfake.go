@@ -30,8 +30,8 @@ var Kfake = []Wire{
 	},
 	{
 		Case: "TestRandomSequences", What: "offsets that a group does not have",
-		OnlyKafka: `OffsetFetch v\d+\.(Groups/g\d\.)?Topics = null`,
-		OnlyLeat:  `OffsetFetch v\d+\.(Groups/g\d\.)?Topics( = length|/.*( = length|\.(Offset|LeaderEpoch) = -1|\.ErrorCode = UNKNOWN_TOPIC_ID))`,
+		OnlyKafka: `OffsetFetch v\d+\.(Groups/(g\d|nosuch)\.)?Topics = null`,
+		OnlyLeat:  `OffsetFetch v\d+\.(Groups/(g\d|nosuch)\.)?Topics( = length|/.*( = length|\.(Offset|LeaderEpoch) = -1|\.ErrorCode = UNKNOWN_TOPIC_ID))`,
 	},
 	{
 		Case: "TestRandomSequences", What: "topics and partitions that a request can only mean by mistake",
@@ -101,6 +101,10 @@ var Kfake = []Wire{
 		OnlyLeat: `\w+ v\d+: the connection was closed`,
 	},
 	{
+		Case: "TestRandomSequences", What: "a further partition of a topic id that is not there any more", Ends: true,
+		OnlyKafka: `Fetch v1[3-8]\.Topics/t\d\.Partitions/\d\.ErrorCode = ok`, OnlyLeat: `Fetch v1[3-8]\.Topics/t\d\.Partitions/\d\.ErrorCode = UNKNOWN_TOPIC_ID`,
+	},
+	{
 		Case: "TestRandomSequences", What: "a fetch that names the epoch of its last record, and a partition with an error after the limit of the answer is reached", Ends: true,
 		OnlyKafka: `Fetch v1\d\..*\.(ErrorCode = ok|ErrorCode = OFFSET_OUT_OF_RANGE|DivergingEpoch)|Fetch v\d+\.Topics/t\d\.Partitions = length 1`,
 		OnlyLeat:  `Fetch v1\d\..*\.(ErrorCode = OFFSET_OUT_OF_RANGE|DivergingEpoch)|Fetch v\d+\.Topics/t\d\.Partitions = length 2`,
@@ -114,7 +118,7 @@ var Kfake = []Wire{
 	{
 		Case: "TestRandomTransactions", What: "which of several errors is told, one being that it is another's transactional id, at which kfake does not look",
 		OnlyKafka: `TxnOffsetCommit v\d\..*\.ErrorCode = (INVALID_PRODUCER_ID_MAPPING|ILLEGAL_GENERATION|UNKNOWN_MEMBER_ID)`,
-		OnlyLeat:  `(AddPartitionsToTxn|AddOffsetsToTxn|EndTxn|TxnOffsetCommit|Produce) v\d+.*\.ErrorCode = (INVALID_PRODUCER_ID_MAPPING|UNKNOWN_TOPIC_OR_PARTITION)`,
+		OnlyLeat:  `(AddPartitionsToTxn|AddOffsetsToTxn|EndTxn|TxnOffsetCommit|Produce) v\d+.*\.ErrorCode = (INVALID_PRODUCER_ID_MAPPING|INVALID_TXN_STATE|UNKNOWN_TOPIC_OR_PARTITION)`,
 	},
 	{
 		Case: "TestRandomTransactions", What: "another's transactional id: kfake takes it", Ends: true,
