@@ -11,7 +11,7 @@ import (
 
 // Steps of groups of the consumer protocol (KIP-848): several members on one
 // connection, as nobody waits for another one here. Regular expressions are looked up
-// when the broker has time: they are in consumer_groups_test.go.
+// when the broker has time: they are in random_expressions_test.go.
 
 // consumer is what a member of such a group knows.
 type consumer struct {

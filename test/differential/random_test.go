@@ -224,7 +224,7 @@ func TestRandomExpressions(t *testing.T) { random(t, expressionOps, 20) }
 
 // The same for share groups; fewer, as each of them waits for much that Kafka does in its
 // own time.
-func TestRandomShareGroups(t *testing.T) { random(t, shareOps, 5) }
+func TestRandomShareGroups(t *testing.T) { random(t, shareOps, 8) }
 
 // random plays one of so many sequences of these kinds of steps.
 func random(t *testing.T, ops []op, oneOf int) {
