@@ -12,8 +12,9 @@ import (
 )
 
 // loss is what is said of a disk that has forgotten what it was taken to have: by
-// the comparison after a start, by a reader, or by a coordinator whose own log is gone.
-const loss = `after the start: |does not start|is lost|taken back|as good|came back|KAFKA_STORAGE_ERROR|CORRUPT_MESSAGE|NOT_COORDINATOR|COORDINATOR_NOT_AVAILABLE`
+// the comparison after a start, by a reader who finds another record where one was, or by
+// a coordinator whose own log is gone.
+const loss = `after the start: |inconsistent offset|does not start|is lost|taken back|as good|came back|KAFKA_STORAGE_ERROR|CORRUPT_MESSAGE|NOT_COORDINATOR|COORDINATOR_NOT_AVAILABLE`
 
 // mutants are the mistakes planted in the engine, with what the checker must
 // complain of, and the seeds among which it must find them. The numbers are those
