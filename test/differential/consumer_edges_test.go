@@ -100,3 +100,19 @@ func TestExpressionFindsTopics(t *testing.T) {
 		until("when t0 has gone", 3)
 	})
 }
+
+// A classic member that nobody knows joins a group whose members of the consumer protocol
+// have all left: it is refused.
+func TestRefusedJoinOfAnEmptyGroup(t *testing.T) {
+	compare(t, func(s *script) {
+		c := s.consumers("t", 1)
+		c.join("a")
+		c.leave("a", -1, nil)
+		req := kmsg.NewPtrJoinGroupRequest()
+		req.Group, req.ProtocolType, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis, req.MemberID = c.group, "consumer", 10_000, 10_000, "somebody"
+		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("meta")}}
+		s.note("somebody joins", req, 7)
+		c.leave("b", -1, nil)
+		c.describe("after it")
+	})
+}

@@ -290,7 +290,7 @@ func (w *world) beatAs(what string, req *kmsg.ConsumerGroupHeartbeatRequest, ver
 		}
 	}
 	if resp.MemberEpoch > 0 {
-		w.crowd[group][req.MemberID] = m
+		w.crowd[group][req.MemberID], w.modern[group] = m, true
 	}
 	return resp
 }

@@ -88,7 +88,7 @@ func TestEndOfAFencedProducer(t *testing.T) {
 		for _, commit := range []bool{true, false} {
 			for _, v := range []int16{4, 5} {
 				what := fmt.Sprintf("commit %v v%d", commit, v)
-				txn := fmt.Sprintf("x-%s-%v-%d", s.run, commit, v)
+				txn := fmt.Sprintf("x-%v-%d-%s", commit, v, s.run)
 				s.transactional(txn)
 				init := kmsg.NewPtrInitProducerIDRequest()
 				init.TransactionalID, init.TransactionTimeoutMillis = &txn, 60_000

@@ -40,6 +40,7 @@ type world struct {
 	members [groups]member
 	txn     [txns]txnState
 	crowd   [groups]map[string]consumer // by member id
+	modern  [groups]bool                // it has had members of the consumer protocol
 	sharing [groups]map[string]sharer   // by member id
 	settled [groups]int32               // the share group's epoch at which it had settled
 	fresh   int                         // groups with expressions
@@ -66,6 +67,7 @@ func (w *world) begin(run string, base int64) {
 	w.script.tamper = keep.tamper
 	w.epoch, w.ids, w.next, w.epochs = w.firstEpoch(), [slots][16]byte{}, map[string]int32{}, [producers]int16{}
 	w.changed, w.cut, w.gzip, w.fresh = false, map[string]bool{}, false, 0
+	w.modern = [groups]bool{}
 	w.reached, w.batchEnds, w.afresh, w.cached = map[place]int64{}, map[place][]int64{}, map[place]bool{}, map[place]bool{}
 	for i := range w.pid {
 		w.pid[i] = w.producerID()

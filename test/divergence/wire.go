@@ -153,6 +153,11 @@ var OnTheWire = []Wire{
 		OnlyLeat:  `(as nobody|as somebody)\.(ErrorCode = INCONSISTENT_GROUP_PROTOCOL|MemberID = )`,
 	},
 	{
+		Key: 11, Case: "TestRefusedJoinOfAnEmptyGroup", What: "a classic join that is refused, in a group of the consumer protocol that is empty", Kafka: "the group is gone", Leat: "the group is as it was",
+		Because:   "a request that is refused has no effect",
+		OnlyKafka: `b leaves -1\.ErrorCode = GROUP_ID_NOT_FOUND|after it\.`, OnlyLeat: `b leaves -1\.ErrorCode = UNKNOWN_MEMBER_ID|after it\.`,
+	},
+	{
 		Key: 18, Case: "TestApiVersions", What: "features of KRaft (`metadata.version`, `kraft.version`, `eligible.leader.replicas.version`) and of Streams groups (`streams.version`)", Kafka: "there", Leat: "not there",
 		Because:   "there is no quorum, and no Streams groups",
 		OnlyKafka: `versions v\d\.(Supported|Finalized)Features(/(eligible\.leader\.replicas|kraft|metadata|streams)\.version\.| = length \d)`,
