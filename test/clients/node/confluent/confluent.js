@@ -82,17 +82,18 @@ const stopped = () => new Promise(resolve => process.stdin.on('end', resolve).re
 
 const next = offset => (BigInt(offset) + 1n).toString()
 
-// What a member may be told while the group or the broker changes: who has the
-// partitions afterwards reads on from what is committed.
-const passing = [
-  'ERR_REBALANCE_IN_PROGRESS',
-  'ERR_ILLEGAL_GENERATION',
-  'ERR_UNKNOWN_MEMBER_ID',
-  'ERR_STALE_MEMBER_EPOCH',
+// What a member may be told while the group changes: who has the partitions afterwards
+// reads on from what is committed.
+const leaving = ['ERR_REBALANCE_IN_PROGRESS', 'ERR_ILLEGAL_GENERATION', 'ERR_UNKNOWN_MEMBER_ID', 'ERR_STALE_MEMBER_EPOCH', 'ERR__ASSIGNMENT_LOST'].map(
+  name => ErrorCodes[name],
+)
+
+// What it may be told while the broker is away: it asks again, for there may be no
+// other batch after whose commit this one would not matter.
+const away = [
   'ERR__TRANSPORT',
   'ERR__TIMED_OUT',
   'ERR__WAIT_COORD',
-  'ERR__ASSIGNMENT_LOST',
   'ERR_COORDINATOR_LOAD_IN_PROGRESS',
   'ERR_NOT_COORDINATOR',
   'ERR_COORDINATOR_NOT_AVAILABLE',
@@ -111,11 +112,16 @@ async function consume(brokers, group, topics, protocol, isolation) {
       for (const r of batch.messages) {
         say('record', batch.topic, batch.partition, r.offset, r.timestamp, encode(r.key), encode(r.value), encodeHeaders(r.headers))
       }
-      try {
-        await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: next(batch.lastOffset()) }])
-      } catch (error) {
-        if (!passing.includes(error.code)) fail(error)
-        console.error('not committed:', error.type, error.message)
+      for (let again = true; again; ) {
+        again = false
+        try {
+          await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: next(batch.lastOffset()) }])
+        } catch (error) {
+          console.error('not committed:', error.type, error.message)
+          again = away.includes(error.code)
+          if (again) await setTimeout(200)
+          else if (!leaving.includes(error.code)) fail(error)
+        }
       }
     },
   })
